@@ -1,0 +1,22 @@
+"""Can this machine do it at all? Runs before the first question; Pythons far too old for the app must parse it."""
+
+import sys
+from importlib.metadata import version
+
+PYTHON = (3, 11)  # what Streamlit asks for
+COOKIECUTTER = (2, 4)  # the first that runs this hook; before it, labelled choices were not shown either
+
+
+def main():
+    if sys.version_info < PYTHON:
+        sys.exit(
+            "This template needs Python 3.11 or later, and Cookiecutter runs on %d.%d here: "
+            "install a newer Python, then run Cookiecutter with it." % sys.version_info[:2]
+        )
+    cookiecutter = version("cookiecutter")
+    if tuple(int(part) for part in cookiecutter.split(".")[:2]) < COOKIECUTTER:
+        sys.exit("This template needs Cookiecutter 2.4 or later, and this is %s: upgrade it." % cookiecutter)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The chat: one file per job, each named for it."""

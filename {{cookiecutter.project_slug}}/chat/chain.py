@@ -1,0 +1,34 @@
+"""The memory guide's chain: prompt | model, wrapped so that the history goes in with each question."""
+
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import SystemMessage, merge_message_runs
+from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+from langchain_core.runnables import Runnable
+
+from chat.history import BaseChatMessageHistory, RunnableWithMessageHistory
+
+
+def build_chain(model: BaseChatModel, system_prompt: str, history: BaseChatMessageHistory) -> Runnable[Any, Any]:
+    """Return a chain to be asked with `{"question": text}`.
+
+    Parameters:
+        model: The chat model that answers.
+        system_prompt: Sent word for word, braces and all; left out if blank, which some providers refuse.
+        history: Holds the earlier messages the model shall see, and is told of the new ones.
+    """
+    prompt = ChatPromptTemplate.from_messages(
+        [
+            *([SystemMessage(system_prompt)] if system_prompt.strip() else []),
+            MessagesPlaceholder("history"),
+            ("human", "{question}"),
+        ]
+    )
+    return RunnableWithMessageHistory(
+        # A question that got no answer leaves two human messages in a row, which some providers refuse: merge them.
+        prompt | (lambda value: merge_message_runs(value.to_messages())) | model,
+        lambda: history,
+        input_messages_key="question",
+        history_messages_key="history",
+    )

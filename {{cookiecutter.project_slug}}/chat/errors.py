@@ -1,0 +1,99 @@
+"""What can go wrong with a provider, each as one sentence that says what happened and what to do."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+
+class ChatError(Exception):
+    """A problem whose message is the sentence the user is shown."""
+
+
+class Cause(NamedTuple):
+    """A row of the table: it fits if a status, a word of a refusal (4xx) or an exception's class name fits."""
+
+    sentence: str
+    statuses: tuple[int, ...] = ()
+    words: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+# The first row that fits is shown. Class names, not classes: each provider's client brings its own.
+CAUSES = (
+    Cause(
+        "This chat is too long for {name}: start a new one, or send a shorter message.",
+        statuses=(413,),
+        words=("context_length", "context size", "context length", "prompt is too long", "too many tokens"),
+        kinds=("ContextOverflowError",),
+    ),
+    Cause(
+        "{provider} says that your account has no credit or quota left: add some there, then try again.",
+        statuses=(402,),
+        words=("insufficient_quota", "credit balance", "billing"),
+    ),
+    Cause(
+        "{provider} refused the API key: check {key}, then try again.",
+        statuses=(401, 403),
+        kinds=("ModelAuthenticationError", "ModelPermissionDeniedError"),
+    ),
+    Cause(
+        "{provider} does not know the model {name}: check its name in settings.toml, and the server's address.",
+        statuses=(404,),
+        words=("model_not_found",),
+        kinds=("ModelNotFoundError",),
+    ),
+    Cause("{provider} is being asked too often: wait a minute, then try again.", statuses=(429,)),
+    Cause("{provider} is overloaded: wait a minute, then try again.", statuses=(503, 529)),
+    Cause("{provider} has a fault on its side: try again in a few minutes.", statuses=(500, 502, 504)),
+    Cause("{provider} refused the request: check the model's arguments in settings.toml.", statuses=(400, 422)),
+    Cause(
+        "{provider} took too long to answer: try again.",
+        statuses=(408,),
+        kinds=("TimeoutError", "TimeoutException", "ModelTimeoutError", "APITimeoutError"),
+    ),
+    Cause(
+        "The connection to {provider} broke off before the answer was complete: try again.",
+        kinds=("RemoteProtocolError", "ReadError", "WriteError", "ConnectionResetError", "IncompleteRead"),
+    ),
+    Cause(
+        "{provider} cannot be reached: check your network and the server's address, then try again.",
+        kinds=("ConnectError", "ConnectionError", "ModelConnectionError", "APIConnectionError", "NetworkError"),
+    ),
+    Cause("{provider} sent an answer that cannot be read: try again.", kinds=("JSONDecodeError", "UnicodeDecodeError")),
+)
+UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."
+
+
+def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
+    """Return the sentence for an error.
+
+    Nothing of the error's own text is shown: providers repeat keys and prompts in it.
+
+    Parameters:
+        error: What the chain raised.
+        model_settings: The [model] table of settings.toml.
+    """
+    if isinstance(error, ChatError):
+        return str(error)
+    names = {
+        "provider": model_settings["provider"],
+        "name": model_settings["name"],
+        "key": model_settings["key_variable"] or "its settings",
+    }
+    chain = list(_with_causes(error))
+    for cause in CAUSES:
+        if any(_fits(cause, each) for each in chain):
+            return cause.sentence.format(**names)
+    return UNKNOWN.format(kind=type(error).__name__)
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _fits(cause: Cause, error: BaseException) -> bool:
+    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    if status in cause.statuses or any(kind.__name__ in cause.kinds for kind in type(error).__mro__):
+        return True
+    return status is not None and 400 <= status < 500 and any(word in str(error).lower() for word in cause.words)

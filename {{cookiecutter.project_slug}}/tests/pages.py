@@ -1,0 +1,19 @@
+"""What the tests say about a page, in a person's words."""
+
+from streamlit.testing.v1 import AppTest
+
+
+def say(page: AppTest, text: str) -> AppTest:
+    """Type a message, send it, and wait for the answer's end."""
+    return page.chat_input[0].set_value(text).run()
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    """Press the button with this label, and wait for the page."""
+    return next(button for button in page.button if button.label == label).click().run()
+
+
+def transcript(page: AppTest) -> list[tuple[str, str]]:
+    """Return what the page shows as (who, text) pairs."""
+    assert not page.exception, page.exception
+    return [(block.name, "".join(text.value for text in block.markdown)) for block in page.chat_message]

@@ -1,0 +1,44 @@
+"""What Anthropic's messages look like on the wire.
+
+Source: https://platform.claude.com/docs/en/build-with-claude/streaming
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+
+def environment(url: str, key: str) -> dict[str, str]:
+    """Return the variables that lead the client to the server at `url`."""
+    return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": key}
+
+
+def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a request asks as (role, text) pairs, the system prompt first."""
+    system = [("system", body["system"])] if "system" in body else []
+    return system + [(message["role"], message["content"]) for message in body["messages"]]
+
+
+def stream(words: tuple[str, ...]) -> Iterator[bytes]:
+    """Yield the pieces of a streamed answer: one for each word, then the end."""
+    message = {"id": "m1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
+    begin = _event("message_start", message=message | {"usage": {"input_tokens": 1, "output_tokens": 1}})
+    begin += _event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    for word in words:
+        yield begin + _event("content_block_delta", index=0, delta={"type": "text_delta", "text": word})
+        begin = b""
+    yield (
+        begin
+        + _event("content_block_stop", index=0)
+        + _event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 1})
+        + _event("message_stop")
+    )
+
+
+def error(code: str, message: str) -> bytes:
+    """Return the body of a refusal."""
+    return json.dumps({"type": "error", "error": {"type": code, "message": message}}).encode()
+
+
+def _event(kind: str, **fields: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()

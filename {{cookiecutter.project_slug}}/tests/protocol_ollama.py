@@ -1,0 +1,35 @@
+"""What Ollama's chat looks like on the wire.
+
+Source: https://docs.ollama.com/api/chat
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+
+def environment(url: str, key: str) -> dict[str, str]:
+    """Return the variables that lead the client to the server at `url`."""
+    return {"OLLAMA_HOST": url}
+
+
+def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a request asks as (role, text) pairs, the system prompt first."""
+    return [(message["role"], message["content"]) for message in body["messages"]]
+
+
+def stream(words: tuple[str, ...]) -> Iterator[bytes]:
+    """Yield the pieces of a streamed answer: one for each word, then the end."""
+    for word in words:
+        yield _line(word, done=False)
+    yield _line("", done=True, done_reason="stop")
+
+
+def error(code: str, message: str) -> bytes:
+    """Return the body of a refusal."""
+    return json.dumps({"error": message}).encode()
+
+
+def _line(text: str, **fields: Any) -> bytes:
+    line = {"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": {"role": "assistant", "content": text}}
+    return json.dumps(line | fields).encode() + b"\n"

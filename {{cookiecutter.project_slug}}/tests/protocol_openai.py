@@ -1,0 +1,35 @@
+"""What OpenAI's chat completions look like on the wire.
+
+Source: https://platform.openai.com/docs/api-reference/chat
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+
+def environment(url: str, key: str) -> dict[str, str]:
+    """Return the variables that lead the client to the server at `url`."""
+    return {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": key}
+
+
+def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a request asks as (role, text) pairs, the system prompt first."""
+    return [(message["role"], message["content"]) for message in body["messages"]]
+
+
+def stream(words: tuple[str, ...]) -> Iterator[bytes]:
+    """Yield the pieces of a streamed answer: one for each word, then the end."""
+    for word in words:
+        yield _event({"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None})
+    yield _event({"index": 0, "delta": {}, "finish_reason": "stop"}) + b"data: [DONE]\n\n"
+
+
+def error(code: str, message: str) -> bytes:
+    """Return the body of a refusal."""
+    return json.dumps({"error": {"message": message, "type": code, "param": None, "code": code}}).encode()
+
+
+def _event(choice: dict[str, Any]) -> bytes:
+    chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]}
+    return f"data: {json.dumps(chunk)}\n\n".encode()

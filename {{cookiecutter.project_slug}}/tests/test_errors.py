@@ -1,0 +1,35 @@
+"""One sentence for what a provider can say: the table in chat/errors.py, over the wire."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from chat.settings import read_settings
+from tests.model_server import ModelServer, Reply
+from tests.pages import say, transcript
+
+REFUSALS = {
+    "a wrong key": (Reply(status=401), "refused the API key"),
+    "no credit": (Reply(status=402, code="insufficient_quota"), "no credit or quota left"),
+    "an unknown model": (Reply(status=404), "does not know the model"),
+    "too often": (Reply(status=429, code="rate_limit_error"), "too often"),
+    "too long": (Reply(status=400, code="context_length_exceeded", message="prompt is too long"), "too long for"),
+    "a bad argument": (Reply(status=400), "refused the request"),
+    "a fault": (Reply(status=500), "fault on its side"),
+    "overloaded": (Reply(status=529), "overloaded"),
+    "a cut connection": (Reply(words=("Half",), cut=True), "broke off"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_refusal_is_one_sentence(page: AppTest, server: ModelServer, refusal: str) -> None:
+    server.reply, sentence = REFUSALS[refusal]
+    say(page, "Hello")
+    assert transcript(page)[-2] == ("human", "Hello")
+    assert sentence in page.error[0].value
+    assert read_settings()["model"]["provider"] in page.error[0].value or "too long" in sentence
+
+
+def test_no_network_is_one_sentence(page: AppTest, server: ModelServer) -> None:
+    server.__exit__()
+    say(page, "Hello")
+    assert "cannot be reached" in page.error[0].value

@@ -1,0 +1,49 @@
+"""Does this app work here? Seconds, no key, no network: the template's post-generation hook runs this file."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from chat.prompts import read_prompt
+from chat.settings import read_settings
+from tests.model_server import ModelServer
+from tests.pages import say, transcript
+
+pytestmark = pytest.mark.smoke
+GREETING = [("ai", read_prompt("greeting"))] if read_prompt("greeting") else []
+SYSTEM = [("system", read_prompt("system"))] if read_prompt("system").strip() else []
+ANSWER = ("ai", "Hello from the model.")
+
+
+def test_every_module_imports() -> None:
+    for module in Path(__file__).parent.parent.glob("chat/*.py"):
+        importlib.import_module(f"chat.{module.stem}")
+
+
+def test_the_page_renders_and_greets(page: AppTest) -> None:
+    assert page.title[0].value == read_settings()["title"]
+    assert transcript(page) == GREETING
+    assert not page.chat_input[0].disabled
+
+
+def test_a_turn_goes_all_the_way_to_the_model_and_back(page: AppTest, server: ModelServer) -> None:
+    say(page, "First question?")
+    assert transcript(page) == [*GREETING, ("human", "First question?"), ANSWER]
+
+    say(page, "Second question?")
+    assert transcript(page)[-2:] == [("human", "Second question?"), ANSWER]
+    assert server.conversation() == [
+        *SYSTEM,
+        ("user", "First question?"),
+        ("assistant", ANSWER[1]),
+        ("user", "Second question?"),
+    ]
+    assert server.requests[-1]["model"] == read_settings()["model"]["name"]
+
+
+def test_the_history_stands_under_the_session_key(page: AppTest) -> None:
+    say(page, "Where are you kept?")
+    messages = page.session_state[read_settings()["session_key"]]
+    assert [(message.type, message.text) for message in messages] == transcript(page)

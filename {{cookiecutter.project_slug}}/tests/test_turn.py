@@ -1,0 +1,136 @@
+"""Whatever ends an answer: the question and what had come are kept, once and in order, and the next turn works."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from chat import prompts
+from chat.history import StreamlitChatMessageHistory
+from chat.model import build_model
+from chat.settings import read_settings
+from chat.turn import Turn
+from tests.model_server import ModelServer, Reply
+from tests.pages import press, say, transcript
+
+SLOW = Reply(words=("One", " two", " three"), pause=0.2)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait for something that happens in another thread."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.01)
+
+
+def begin(server: ModelServer, question: str = "Why?") -> tuple[Turn, StreamlitChatMessageHistory]:
+    """Start a turn without a page."""
+    settings, history = read_settings(), StreamlitChatMessageHistory(key="without a page")
+    history.clear()
+    return Turn(history, build_model(settings, server.key), settings["model"], question), history
+
+
+def test_an_answer_grows_and_ends_without_a_page(server: ModelServer) -> None:
+    server.reply = SLOW
+    turn, history = begin(server)
+    assert [message.type for message in history.messages] == ["human", "ai"]
+    wait_until(lambda: not turn.running)
+    assert turn.answer.text == "One two three"
+    assert turn.answer.response_metadata["status"] == "complete"
+
+
+@pytest.mark.parametrize("words", [0, 1, 2])
+def test_stop_keeps_what_came_and_ends_the_request(server: ModelServer, words: int) -> None:
+    server.reply = Reply(words=("One", " two", " three"), pause=0.6)
+    turn, _ = begin(server)
+    wait_until(lambda: len(turn.answer.text.split()) == words and server.requests)
+    begin_stop = time.monotonic()
+    turn.stop()
+    assert not turn.running
+    wait_until(lambda: server.left == 1)
+    assert time.monotonic() - begin_stop < 0.5  # what the user was promised, not a benchmark
+    assert turn.answer.text == "One two three"[: len(turn.answer.text)]
+    assert len(turn.answer.text.split()) == words
+    assert turn.answer.response_metadata == {"status": "stopped"}
+
+
+def test_a_refusal_keeps_the_question_and_can_be_tried_again(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(status=404, code="model_not_found", message=f"no such model, your key is {server.key}")
+    say(page, "Are you there?")
+    assert transcript(page)[-2:] == [("human", "Are you there?"), ("ai", "")]
+    assert "does not know the model" in page.error[0].value
+    assert server.key not in str(page.main)
+
+    server.reply = Reply()
+    press(page, "Try again")
+    assert transcript(page)[-2:] == [("human", "Are you there?"), ("ai", "Hello from the model.")]
+    assert not page.error
+    assert [text for role, text in server.conversation() if role == "user"] == ["Are you there?"]
+
+
+def test_a_cut_stream_keeps_the_part_that_came(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(words=("Half", " an"), cut=True)
+    say(page, "Tell me")
+    assert transcript(page)[-2:] == [("human", "Tell me"), ("ai", "Half an")]
+    assert "broke off" in page.error[0].value
+
+    server.reply = Reply()
+    say(page, "And now?")
+    assert transcript(page)[-4:] == [
+        ("human", "Tell me"),
+        ("ai", "Half an"),
+        ("human", "And now?"),
+        ("ai", "Hello from the model."),
+    ]
+
+
+def test_an_unanswered_question_goes_along_with_the_next(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(status=400)
+    say(page, "First?")
+    server.reply = Reply()
+    say(page, "Second?")
+    assert [turn for turn in server.conversation() if turn[0] == "user"] == [("user", "First?\nSecond?")]
+
+
+def test_an_empty_answer_says_so(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(words=("",))
+    say(page, "Anything?")
+    assert "answered with nothing" in page.error[0].value
+
+
+def test_a_long_chat_is_shown_whole_and_sent_in_part(
+    page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read_settings()
+    settings["model"]["history_tokens"] = 60
+    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
+    for number in range(6):
+        say(page, f"Question number {number}, and some more words to make it longer")
+    asked = [text for role, text in server.conversation() if role == "user"]
+    assert 1 < len(asked) < 6
+    assert asked[-1].startswith("Question number 5")
+    assert len([who for who, _ in transcript(page) if who == "human"]) == 6
+
+
+def test_braces_in_a_question_are_text(page: AppTest, server: ModelServer) -> None:
+    say(page, "What is {history} in {question}?")
+    assert server.conversation()[-1] == ("user", "What is {history} in {question}?")
+
+
+def test_an_edited_prompt_is_in_force_at_the_next_turn(
+    page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(prompts, "PROMPTS", tmp_path)
+    (tmp_path / "greeting.md").write_text("Hi", encoding="utf-8")
+    for text in ("You are {terse}.", "  Du bist \\n “höflich” 🙂\n"):
+        (tmp_path / "system.md").write_text(text, encoding="utf-8")
+        say(page, "Hello")
+        assert server.conversation()[0] == ("system", text)
+
+    (tmp_path / "system.md").unlink()
+    say(page, "Hello?")
+    assert "prompts/system.md cannot be read" in page.error[0].value
+    assert transcript(page)[-2] == ("human", "Hello?")
