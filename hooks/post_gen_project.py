@@ -15,8 +15,9 @@ ANSWERS = r"""{{ cookiecutter | tojson }}"""
 
 PROJECT = Path.cwd()
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
-# A virtual environment or test options that happen to be set where Cookiecutter runs are not the app's.
-ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTEST_ADDOPTS")}
+# What happens to be set where Cookiecutter runs is not meant for the app.
+NOT_OURS = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "PYTHONPATH", "PYTEST_ADDOPTS")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
 
 
 class StepFailed(Exception):
@@ -138,7 +139,9 @@ def main() -> int:
     except StepFailed as problem:
         print("\n" + "\n".join(str(problem).splitlines()[-40:]))
         print(f"\nFAILED: the app does not work on this machine; above is what its smoke tests said, in full in\n{log}")
-        print("(What follows is Cookiecutter's own trace, and it removes the app: keep it by --keep-project-on-failure.)")
+        print(
+            "(What follows is Cookiecutter's own trace, and it removes the app: keep it by --keep-project-on-failure.)"
+        )
         return 1
     log.unlink()
     print(f"\n{PROJECT}\nVERIFIED: the app works on this machine ({tests.splitlines()[-1].split(',')[0]}). Next:")

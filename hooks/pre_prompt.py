@@ -10,12 +10,12 @@ COOKIECUTTER = (2, 4)  # the first that runs this hook; before it, labelled choi
 def main():
     if sys.version_info < PYTHON:
         sys.exit(
-            "This template needs Python 3.11 or later, and Cookiecutter runs on %d.%d here: "
-            "install a newer Python, then run Cookiecutter with it." % sys.version_info[:2]
+            "This template needs Python 3.11 or later, and Cookiecutter runs on {}.{} here: "
+            "install a newer Python, then run Cookiecutter with it.".format(*sys.version_info)
         )
     cookiecutter = version("cookiecutter")
     if tuple(int(part) for part in cookiecutter.split(".")[:2]) < COOKIECUTTER:
-        sys.exit("This template needs Cookiecutter 2.4 or later, and this is %s: upgrade it." % cookiecutter)
+        sys.exit("This template needs Cookiecutter 2.4 or later, and this is {}: upgrade it.".format(cookiecutter))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from chat.delivery import deliver_everything
 from chat.errors import ChatError
 from chat.history import StreamlitChatMessageHistory
 from chat.key import find_key
@@ -11,10 +12,14 @@ from chat.settings import read_settings
 from chat.turn import ask, ask_again, current_turn
 
 # Set-up: settings, key and model. `model` stays None while a key is wanted.
+deliver_everything()
+# Streamlit's own Stop ends the page, not the answer; ours stands under the answer.
+st.html("<style>[data-testid='stStatusWidget'] { display: none }</style>")
 try:
     settings = read_settings()
     st.set_page_config(page_title=settings["title"], page_icon=":material/forum:")
     st.title(settings["title"])
+    st.caption(settings["model"]["notice"])
     key = find_key(settings["model"])
     model = build_model(settings, key) if key is not None else None
     greeting = read_prompt("greeting")
@@ -27,9 +32,7 @@ history = StreamlitChatMessageHistory(key=settings["session_key"])
 if not history.messages and greeting:
     history.add_ai_message(greeting)
 
-# Sidebar
-with st.sidebar:
-    st.caption(f"Model: {settings['model']['name']}", help=settings["model"].get("notice"))
+st.sidebar.caption(f"Model: {settings['model']['name']}")
 
 # Question: `ask` puts it into the history and starts the answer before the page is drawn.
 conversation = (history, model, settings["model"])

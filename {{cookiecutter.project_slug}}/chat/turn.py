@@ -143,5 +143,7 @@ def _start(
 def _event_loop() -> asyncio.AbstractEventLoop:
     """Return the loop all answers grow in, in a thread of its own: a cancelled task closes its request at once."""
     loop = asyncio.new_event_loop()
+    # LangChain leaves tasks of a cancelled chain behind, and asyncio would report each; our own errors are caught.
+    loop.set_exception_handler(lambda *_: None)
     threading.Thread(target=loop.run_forever, name="answers", daemon=True).start()
     return loop

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from tests import protocol
+from . import protocol
 
 
 @dataclass
@@ -42,8 +42,7 @@ class ModelServer:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.left = 0
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
-        self._http.daemon_threads = True
+        self._http = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
         self.url = f"http://127.0.0.1:{self._http.server_port}"
         self.environment = {"NO_PROXY": "127.0.0.1", **protocol.environment(self.url, self.key)}
 
@@ -57,9 +56,20 @@ class ModelServer:
         self._http.shutdown()
         self._http.server_close()
 
+    def reply_to(self, question: str) -> Reply:
+        """Return how to answer a question; a test that needs more than `reply` overrides it."""
+        return self.reply
+
     def conversation(self, number: int = -1) -> list[tuple[str, str]]:
         """Return what a request asked, as (role, text) pairs, the system prompt first."""
         return protocol.conversation(self.requests[number])
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client may hang up at any time."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -67,9 +77,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        reply = self.owner.reply
+        if not (raw := self.rfile.read(int(self.headers["Content-Length"]))):
+            return  # the client has hung up already
+        body = json.loads(raw)
         self.owner.headers.append({name.lower(): value for name, value in self.headers.items()})
-        self.owner.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.owner.requests.append(body)
+        reply = self.owner.reply_to(protocol.conversation(body)[-1][1])
         if reply.status != 200:
             body = protocol.error(reply.code, reply.message)
             self.send_response(reply.status)
@@ -93,7 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b"0\r\n\r\n")
         except OSError:
             self.owner.left += 1
-        self.close_connection = reply.cut
+            self.close_connection = True
+        self.close_connection |= reply.cut
 
     def _send(self, piece: bytes) -> None:
         self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))

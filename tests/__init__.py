@@ -1,0 +1,1 @@
+"""The template's tests: one file per question a maintainer asks."""

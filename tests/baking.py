@@ -1,0 +1,85 @@
+"""Real Cookiecutter runs: what the tests look at, and the commands that a failing test prints."""
+
+import functools
+import importlib.util
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+TEMPLATE = Path(__file__).parent.parent
+QUESTIONS: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+PROVIDERS: list[str] = QUESTIONS["model_provider"]
+UV = os.environ.get("UV", "uv")
+
+
+def run(
+    *command: str | Path, cwd: Path, env: dict[str, str] | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a command; if it fails, fail with a line that reproduces it and with what it printed.
+
+    Parameters:
+        command: The program and its arguments.
+        cwd: Where to run it.
+        env: Variables to set on top of this process's.
+        check: Whether an exit status other than 0 is a failure.
+    """
+    environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTEST_ADDOPTS")} | (env or {})
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+    )
+    if check:
+        line = shlex.join(str(part) for part in command)
+        assert done.returncode == 0, f"cd {cwd} && {line}\n{done.stdout}"
+    return done
+
+
+def cookiecutter(
+    output: Path, template: Path = TEMPLATE, env: dict[str, str] | None = None, **answers: str
+) -> subprocess.CompletedProcess[str]:
+    """Run Cookiecutter on its command line without questions; answers not given are the defaults."""
+    given = [f"{question}={answer}" for question, answer in answers.items()]
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", output, template, *given]
+    return run(*command, cwd=output, env=env, check=False)
+
+
+@functools.cache
+def bake(**answers: str) -> Path:
+    """Return the folder of an app with these answers, rendered but not installed; each combination is made once."""
+    output = Path(tempfile.mkdtemp(prefix="baked-"))
+    done = cookiecutter(output, **{"smoke_test": "no", **answers})
+    assert done.returncode == 0, done.stdout
+    return next(output.iterdir())
+
+
+@functools.cache
+def install(**answers: str) -> Path:
+    """Return the folder of an app with these answers, installed and smoke-tested by its hook."""
+    folder = bake(smoke_test="yes", **answers)
+    assert (folder / ".venv").is_dir()
+    return folder
+
+
+@functools.cache
+def app_tests(app: Path) -> ModuleType:
+    """Return the package of an app's own tests, for the model server that speaks its provider's protocol."""
+    name = f"tests_of_{app.parent.name.replace('-', '_')}"
+    spec = importlib.util.spec_from_file_location(name, app / "tests" / "__init__.py")
+    assert spec
+    assert spec.loader
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[name] = package
+    spec.loader.exec_module(package)
+    return importlib.import_module(f"{name}.model_server")

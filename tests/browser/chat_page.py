@@ -1,0 +1,64 @@
+"""The page as a person knows it."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+
+class ChatPage:
+    """What one does and sees at the page."""
+
+    def __init__(self, page: Page, port: int) -> None:
+        """Open the page and wait until one can type.
+
+        Parameters:
+            page: A new tab.
+            port: Where the app listens on loopback.
+        """
+        self.page = page
+        page.goto(f"http://127.0.0.1:{port}")
+        expect(self.input).to_be_visible(timeout=60_000)
+
+    @property
+    def input(self) -> Locator:
+        """The field one types into."""
+        return self.page.get_by_placeholder("Your message")
+
+    @property
+    def messages(self) -> Locator:
+        """The messages, in order."""
+        return self.page.get_by_test_id("stChatMessage")
+
+    @property
+    def answer(self) -> Locator:
+        """The last message."""
+        return self.messages.last
+
+    @property
+    def errors(self) -> Locator:
+        """The error boxes."""
+        return self.page.get_by_test_id("stAlert")
+
+    def say(self, text: str) -> None:
+        """Type a message and send it."""
+        expect(self.input).to_be_enabled()
+        self.input.fill(text)
+        self.input.press("Enter")
+
+    def button(self, label: str) -> Locator:
+        """Find a button."""
+        return self.page.get_by_role("button", name=re.compile(f"{label}$"))
+
+    def press(self, label: str) -> None:
+        """Press a button."""
+        self.button(label).click()
+
+    def wait_for_the_end(self) -> None:
+        """Wait until no answer grows any more."""
+        expect(self.button("Try again")).to_be_visible(timeout=60_000)
+        expect(self.button("Stop")).to_have_count(0)
+
+    def screenshot(self, path: Path) -> None:
+        """Take a picture of the window."""
+        self.page.screenshot(path=path, animations="disabled")

@@ -1,0 +1,140 @@
+"""A browser without a screen: one user's session over Streamlit's own WebSocket protocol.
+
+Source: the messages are in streamlit.proto; the path, the subprotocol that carries the session's id, and the order of
+messages are those of streamlit's frontend/connection/src/WebsocketConnection.tsx.
+"""
+
+import asyncio
+import contextlib
+from typing import Self
+
+import websockets
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Delta_pb2 import Delta
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+
+
+class Session:
+    """One user at the page: what they see is `transcript()`, what they do are the methods named for it."""
+
+    def __init__(self, port: int) -> None:
+        """Prepare a session; `async with` opens the page.
+
+        Parameters:
+            port: Where the app listens on loopback.
+        """
+        self._url = f"ws://127.0.0.1:{port}/_stcore/stream"
+        self._session_id = ""
+        self._deltas: dict[tuple[int, ...], Delta] = {}
+        self._seen: set[tuple[int, ...]] = set()
+        self._drawn = asyncio.Event()
+        self.bytes_received = 0
+
+    async def __aenter__(self) -> Self:
+        """Open the page and wait until it is drawn."""
+        await self.connect()
+        await self.idle()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the tab."""
+        await self.drop()
+
+    async def connect(self) -> None:
+        """Connect, with the session's id if it had one before, and ask for the page as a browser does."""
+        subprotocols = ["streamlit", "PLACEHOLDER_AUTH_TOKEN", *([self._session_id] if self._session_id else [])]
+        self._socket = await websockets.connect(
+            self._url, subprotocols=[websockets.Subprotocol(name) for name in subprotocols], max_size=None
+        )
+        self._reader = asyncio.create_task(self._read())
+        await self.click()
+
+    async def drop(self) -> None:
+        """Lose the connection."""
+        self._reader.cancel()
+        await self._socket.close()
+
+    async def idle(self, seconds: float = 30) -> None:
+        """Wait until the page is drawn and nothing runs any more."""
+        await asyncio.wait_for(self._drawn.wait(), seconds)
+
+    async def click(self) -> None:
+        """Click at something that changes nothing: the page is drawn again."""
+        await self._rerun()
+
+    async def say(self, text: str) -> None:
+        """Type a message and send it."""
+        widget = WidgetState(id=self._find("chat_input").chat_input.id)
+        widget.chat_input_value.data = text
+        await self._rerun(widget)
+
+    async def press(self, label: str) -> bool:
+        """Press the button with this label; return whether there was one."""
+        with contextlib.suppress(LookupError):
+            await self._rerun(WidgetState(id=self._find("button", label).button.id, trigger_value=True))
+            return True
+        return False
+
+    def transcript(self) -> list[tuple[str, str]]:
+        """Return what the page shows as (who, text) pairs."""
+        messages = []
+        for path, delta in sorted(self._deltas.items()):
+            if delta.HasField("add_block") and delta.add_block.HasField("chat_message"):
+                messages.append((delta.add_block.chat_message.name, self._text(path)))
+        return messages
+
+    def errors(self) -> list[str]:
+        """Return the error boxes and uncaught exceptions that the page shows."""
+        elements = [delta.new_element for delta in self._deltas.values() if delta.HasField("new_element")]
+        alerts = [element.alert.body for element in elements if element.HasField("alert")]
+        return alerts + [f"!{element.exception.message}" for element in elements if element.HasField("exception")]
+
+    def _text(self, message: tuple[int, ...]) -> str:
+        inside = (delta for path, delta in sorted(self._deltas.items()) if path[: len(message)] == message)
+        elements = (delta.new_element for delta in inside if delta.HasField("new_element"))
+        return "".join(
+            element.markdown.body
+            for element in elements
+            if element.HasField("markdown") and element.markdown.element_type != element.markdown.CAPTION
+        )
+
+    def _find(self, kind: str, label: str = "") -> object:
+        for delta in self._deltas.values():
+            if delta.HasField("new_element") and delta.new_element.HasField(kind):
+                element = delta.new_element
+                if not label or element.button.label == label:
+                    return element
+        raise LookupError(f"the page has no {kind} {label}")
+
+    async def _rerun(self, *widgets: WidgetState) -> None:
+        self._drawn.clear()
+        message = BackMsg()
+        message.rerun_script.query_string = ""
+        message.rerun_script.widget_states.widgets.extend(widgets)
+        await self._socket.send(message.SerializeToString())
+
+    async def _read(self) -> None:
+        async for raw in self._socket:
+            self.bytes_received += len(raw)
+            message = ForwardMsg.FromString(raw)
+            match message.WhichOneof("type"):
+                case "new_session":
+                    self._session_id = message.new_session.initialize.session_id
+                    self._seen = set()
+                case "delta":
+                    path = tuple(message.metadata.delta_path)
+                    self._seen.add(path)
+                    if message.delta.HasField("add_block"):
+                        self._deltas[path] = message.delta
+                    elif not message.delta.HasField("new_transient"):
+                        self._forget_below(path)
+                        self._deltas[path] = message.delta
+                case "script_finished":
+                    if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+                        self._deltas = {path: delta for path, delta in self._deltas.items() if path in self._seen}
+                        self._drawn.set()
+
+    def _forget_below(self, path: tuple[int, ...]) -> None:
+        for other in [other for other in self._deltas if other[: len(path)] == path]:
+            del self._deltas[other]

@@ -1,0 +1,98 @@
+"""Is what is rendered right? On the raw rendering, never after a fixer."""
+
+import ast
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.baking import PROVIDERS, QUESTIONS, TEMPLATE, bake, run
+
+SOURCE = TEMPLATE / "{{cookiecutter.project_slug}}"
+LONG = "A name that is much longer than anybody would ever choose for a chat app, but who knows"
+CASES: dict[str, dict[str, str]] = {
+    "default": {},
+    **{provider: {"model_provider": provider} for provider in PROVIDERS[1:]},
+    "long answers": {"project_name": LONG, "session_key": "k" * 82, "model_name": "m" * 82},
+    "no greeting": {"greeting": ""},
+}
+
+
+@pytest.fixture(params=CASES)
+def app(request: pytest.FixtureRequest) -> Path:
+    """Render an app with these answers."""
+    return bake(**CASES[request.param])
+
+
+def files(app: Path) -> list[Path]:
+    """Return every file of an app."""
+    return [path for path in app.rglob("*") if path.is_file() and "_cache" not in str(path)]
+
+
+def test_every_file_parses_and_no_brace_is_left(app: Path) -> None:
+    for path in files(app):
+        text = path.read_text(encoding="utf-8")
+        assert "{{ " not in text, path
+        assert "{%" not in text, path
+        match path.suffix:
+            case ".py":
+                ast.parse(text)
+            case ".toml":
+                tomllib.loads(text)
+            case ".json":
+                json.loads(text)
+
+
+def test_format_and_lint_are_clean(app: Path) -> None:
+    run("ruff", "format", "--no-cache", "--check", ".", cwd=app)
+    run("ruff", "check", "--no-cache", ".", cwd=app)
+
+
+def test_only_one_line_of_python_is_rendered(app: Path) -> None:
+    rendered = []
+    for path in files(app):
+        source = SOURCE / path.relative_to(app)
+        if path.suffix == ".py" and source.is_file():
+            was = source.read_text(encoding="utf-8").splitlines()
+            now = path.read_text(encoding="utf-8").splitlines()
+            assert len(was) == len(now), path
+            rendered += [line for line, before in zip(was, now, strict=True) if line != before]
+    assert len(rendered) == 1
+    assert rendered[0].startswith("from ")
+
+
+def test_the_app_holds_its_providers_files_and_no_others(app: Path) -> None:
+    provider = json.loads(json.dumps(QUESTIONS["_providers"]))
+    packages = tomllib.loads((app / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    (name,) = (name for name, row in provider.items() if packages[3:] == row["packages"] and is_of(app, name))
+    assert (app / "chat" / "local_model.py").exists() == (name == "local")
+    assert (app / "tests" / "protocol.py").exists()
+    assert not list(app.glob("tests/protocol_*.py"))
+
+
+def is_of(app: Path, provider: str) -> bool:
+    """Say whether an app is of this provider, by its settings."""
+    settings = tomllib.loads((app / "settings.toml").read_text(encoding="utf-8"))
+    return settings["model"]["provider"] == QUESTIONS["_providers"][provider]["name"]
+
+
+def test_the_page_and_the_app_stay_small() -> None:
+    assert len((SOURCE / "app.py").read_text(encoding="utf-8").splitlines()) <= 120
+    lines = [line for path in [SOURCE / "app.py", *SOURCE.glob("chat/*.py")] for line in path.open(encoding="utf-8")]
+    assert len(lines) <= 700
+
+
+def test_short_answers_come_back_from_settings_as_given() -> None:
+    app = bake(project_name=LONG, session_key="an odd: key #1 [é]", model_name="a/b:c-1")
+    settings = tomllib.loads((app / "settings.toml").read_text(encoding="utf-8"))
+    assert settings["title"] == LONG
+    assert settings["session_key"] == "an odd: key #1 [é]"
+    assert settings["model"]["name"] == "a/b:c-1"
+
+
+def test_no_secret_would_reach_git() -> None:
+    app = bake()
+    run("git", "init", "-q", cwd=app)
+    (app / ".streamlit" / "secrets.toml").write_text("KEY = 1")
+    assert "secrets.toml\n" not in run("git", "status", "--short", "-uall", cwd=app).stdout
