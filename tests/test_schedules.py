@@ -11,7 +11,7 @@ from tests.running import running
 from tests.streamlit_client import Session
 
 SCHEDULES = 200
-AT_ONCE = 20
+AT_ONCE = 8
 WORDS = 8
 PAUSE = 0.08  # seconds before each word of the model's: an answer takes 0.64 s
 
@@ -58,7 +58,7 @@ async def play(port: int, number: int) -> None:
                     await user.click()
                 case "drop":
                     await user.drop()
-                    await asyncio.sleep(chance.uniform(0.1, 0.5))  # a browser waits longer before it tries again
+                    await asyncio.sleep(chance.uniform(0.5, 1))  # a browser tries again after 0.5 s at the earliest
                     await user.connect()
                 case "again":
                     await user.press("Try again")

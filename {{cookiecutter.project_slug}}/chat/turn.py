@@ -4,7 +4,6 @@ import asyncio
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Any
 
 import streamlit as st
@@ -19,6 +18,13 @@ from chat.prompts import read_prompt
 REDRAW_SECONDS = 0.1  # each redraw sends the whole answer again, so words are joined for this long
 NOTICE_SECONDS = 0.2  # how soon a page that waits for a silent model notices that nobody needs it any more
 LAST_MESSAGES = 200  # never look at more of a long chat than this; history_tokens bounds what is sent
+
+
+# The loop that all answers grow in, in a thread of its own: a task that is cancelled there closes its request at once.
+ANSWERS = asyncio.new_event_loop()
+# LangChain leaves tasks of a cancelled chain behind, and asyncio would report each; our own errors are caught.
+ANSWERS.set_exception_handler(lambda *_: None)
+threading.Thread(target=ANSWERS.run_forever, name="answers", daemon=True).start()
 
 
 class Turn(BaseChatMessageHistory):
@@ -54,7 +60,7 @@ class Turn(BaseChatMessageHistory):
         history.add_messages([HumanMessage(question), self.answer])
         self._model_settings = model_settings
         self._changed = threading.Condition()
-        self._run = asyncio.run_coroutine_threadsafe(self._ask(model, question), _event_loop())
+        self._run = asyncio.run_coroutine_threadsafe(self._ask(model, question), ANSWERS)
 
     @property
     def running(self) -> bool:
@@ -137,13 +143,3 @@ def _start(
     if turn := current_turn():
         turn.stop()
     st.session_state["app.turn"] = Turn(history, model, model_settings, question)
-
-
-@cache
-def _event_loop() -> asyncio.AbstractEventLoop:
-    """Return the loop all answers grow in, in a thread of its own: a cancelled task closes its request at once."""
-    loop = asyncio.new_event_loop()
-    # LangChain leaves tasks of a cancelled chain behind, and asyncio would report each; our own errors are caught.
-    loop.set_exception_handler(lambda *_: None)
-    threading.Thread(target=loop.run_forever, name="answers", daemon=True).start()
-    return loop
