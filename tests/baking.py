@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-TEMPLATE = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parent.parent
+FOLDER = tempfile.TemporaryDirectory(prefix="chat-app-template-", ignore_cleanup_errors=True)  # all that is made here
+
+
+def copy_template(folder: Path) -> Path:
+    """Copy the template as a clone has it; Cookiecutter copies all there is at each run, environments too.
+
+    Parameters:
+        folder: A folder that does not exist yet.
+    """
+    ignored = shutil.ignore_patterns(".git", ".venv", ".uv", ".*_cache", "__pycache__", "screenshots", "test-results")
+    return Path(shutil.copytree(REPOSITORY, folder, ignore=ignored))
+
+
+TEMPLATE = copy_template(Path(FOLDER.name) / "template")
 QUESTIONS: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 PROVIDERS: list[str] = QUESTIONS["model_provider"]
 UV = os.environ.get("UV", "uv")
@@ -58,7 +73,7 @@ def cookiecutter(
 @functools.cache
 def bake(**answers: str) -> Path:
     """Return the folder of an app with these answers, rendered but not installed; each combination is made once."""
-    output = Path(tempfile.mkdtemp(prefix="baked-"))
+    output = Path(tempfile.mkdtemp(dir=FOLDER.name))
     done = cookiecutter(output, **{"smoke_test": "no", **answers})
     assert done.returncode == 0, done.stdout
     return next(output.iterdir())

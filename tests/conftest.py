@@ -7,7 +7,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `--screenshots docs/images` renew the pictures of the README."""
-    parser.addoption("--screenshots", default="test-results/screenshots", help="the folder that takes screenshots")
+    parser.addoption("--screenshots", default="screenshots", help="the folder that takes screenshots")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import TEMPLATE, UV, cookiecutter, run
+from tests.baking import TEMPLATE, UV, cookiecutter, copy_template, run
 
 DEAD_REGISTRY = {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
 
@@ -20,8 +20,7 @@ DEAD_REGISTRY = {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_HTTP_RETRI
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
     """Copy the template, to break it."""
-    ignored = shutil.ignore_patterns(".git", ".venv", ".uv", "*_cache", "__pycache__")
-    return Path(shutil.copytree(TEMPLATE, tmp_path / "template", ignore=ignored))
+    return copy_template(tmp_path / "template")
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """Do updates keep what the user changed, and install nothing? With cruft, the update tool people use."""
 
-import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.baking import TEMPLATE, UV, run
+from tests.baking import UV, copy_template, run
 
 
 @pytest.mark.installs
@@ -17,8 +16,7 @@ def test_an_update_keeps_edits_and_installs_nothing(tmp_path: Path) -> None:
     def cruft(*arguments: str | Path, cwd: Path) -> str:
         return run(UV, "tool", "run", "cruft", *arguments, cwd=cwd).stdout
 
-    ignored = shutil.ignore_patterns(".git", ".venv", ".uv", "*_cache", "__pycache__")
-    template = Path(shutil.copytree(TEMPLATE, tmp_path / "template", ignore=ignored))
+    template = copy_template(tmp_path / "template")
     git(template, "init", "-q")
     git(template, "add", "-A")
     git(template, "commit", "-qm", "one")

@@ -40,8 +40,9 @@ st.chat_input("Your message", key="app.question", on_submit=ask, args=conversati
 
 # Transcript: an answer in progress is followed until it ends; it goes on whether or not a page looks at it.
 turn = current_turn()
+transcript, again = st.container(), st.empty()  # made first, so that no old button stays below while an answer grows
 for message in history.messages:
-    with st.chat_message(message.type):
+    with transcript.chat_message(message.type):
         if turn and message is turn.answer:
             answer, stop = st.empty(), st.empty()
             if turn.running:
@@ -59,4 +60,4 @@ for message in history.messages:
             st.error(error)
 
 if model and turn:
-    st.button("Try again", icon=":material/refresh:", on_click=ask_again, args=conversation, key="app.again")
+    again.button("Try again", icon=":material/refresh:", on_click=ask_again, args=conversation, key="app.again")

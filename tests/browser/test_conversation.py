@@ -16,10 +16,10 @@ def test_the_default_app_talks(page: Page, width: str, screenshots: Path) -> Non
     with running(install(), {}) as port:
         chat = ChatPage(page, port)
         expect(chat.messages).to_contain_text(["How can I help you?"])
-        for question in ("Hi! Who are you?", "Give me three tips for a good night's sleep."):
+        for count, question in [(3, "Hi! Who are you?"), (5, "Give me three tips for a good night's sleep.")]:
             chat.say(question)
+            expect(chat.messages).to_have_count(count)
             chat.wait_for_the_end()
-        expect(chat.messages).to_have_count(5)
         assert len(chat.answer.inner_text()) > 20
         expect(page.get_by_text("tiny model")).to_be_visible()
         chat.screenshot(screenshots / f"conversation-{width}.png")
