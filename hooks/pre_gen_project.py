@@ -91,13 +91,12 @@ def has_control_characters(text: str, allowed: str = "") -> bool:
 
 def remove_parents_made_for(slug: str) -> None:
     """Leave nothing of a slug like a/b on disk: Cookiecutter made a and b, and removes only b by itself."""
-    parts = [part for part in re.split(r"[/\\]", slug) if part not in ("", ".", "..")]
-    folder = Path.cwd()
-    for _ in parts[1:]:
+    folder, inner = Path.cwd(), [part for part in Path(slug).parts if part not in ("..", Path(slug).anchor)]
+    for _ in inner if len(inner) > 1 else []:
+        if any(folder.iterdir()):
+            break
         folder.rmdir()
         folder = folder.parent
-    if len(parts) > 1 and not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def main() -> None:
@@ -106,8 +105,7 @@ def main() -> None:
     if problems := find_problems(answers):
         print("These answers cannot be used:", *problems, sep="\n  - ", file=sys.stderr)
         print("Nothing was generated. (What follows is Cookiecutter's own trace; ignore it.)", file=sys.stderr)
-        if re.search(r"[/\\]", answers["project_slug"]):
-            remove_parents_made_for(answers["project_slug"])
+        remove_parents_made_for(answers["project_slug"])
         sys.exit(1)
 
 

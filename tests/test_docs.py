@@ -1,0 +1,42 @@
+"""Do the docs say what the code does?"""
+
+import re
+
+import pytest
+
+from tests.baking import PROVIDERS, QUESTIONS, REPOSITORY, bake
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+ASKED = [name for name in QUESTIONS if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("question", ASKED)
+def test_the_readme_explains_every_question(question: str) -> None:
+    assert re.search(rf"^\| `{question}` \|", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_readme_names_every_provider(provider: str) -> None:
+    assert f"`{provider}`" in README
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    commands = [line for line in README.splitlines() if "uv run pytest" in line]
+    assert len(commands) == 1
+    assert commands[0].startswith("    ")
+    assert "grep -m1 'uv run pytest' README.md" in (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_apps_readme_names_its_files_and_key(provider: str) -> None:
+    app = bake(model_provider=provider)
+    readme = (app / "README.md").read_text(encoding="utf-8")
+    for path in app.glob("chat/*.py"):
+        assert path.stem == "__init__" or f"`chat/{path.name}`" in readme, path
+    assert QUESTIONS["_providers"][provider]["key_variable"] in readme
+
+
+def test_the_changelog_names_this_version() -> None:
+    version = re.search(r'^version = "(.+)"', (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version
+    assert f"## {version[1]}\n" in (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
