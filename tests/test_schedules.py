@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -111,7 +112,8 @@ def test_no_schedule_loses_or_doubles_a_word() -> None:
             return model_server.Reply(words=words, pause=PAUSE)
 
     with Model() as server, running(app, server.environment, "--server.fileWatcherType=none") as port:
-        asyncio.run(play_all(port))
+        with ThreadPoolExecutor(1) as thread:  # Playwright's loop may still run in this one
+            thread.submit(lambda: asyncio.run(play_all(port))).result()
         for number in range(len(server.requests)):
             roles = [role for role, _ in server.conversation(number)]
             assert roles[0] == "system"

@@ -33,7 +33,7 @@ class ChatLocal(ChatOpenAI):
         Raises:
             ChatError: The model file is missing or broken.
         """
-        url, key = start_server(os.environ.get("LOCAL_MODEL_PATH", ""))
+        url, key, _ = start_server(os.environ.get("LOCAL_MODEL_PATH", ""))
         super().__init__(
             base_url=url,
             api_key=SecretStr(key),
@@ -46,14 +46,14 @@ class ChatLocal(ChatOpenAI):
 
 
 @st.cache_resource(show_spinner=False)
-def start_server(model_path: str) -> tuple[str, str]:
+def start_server(model_path: str) -> tuple[str, str, Any]:
     """Start the one server of this process, which ends with it.
 
     Parameters:
         model_path: A GGUF file; "" means the one that is shipped.
 
     Returns:
-        The server's base URL, and the key without which it answers nobody.
+        The server's base URL, the key without which it answers nobody, and the server, which lives while this is kept.
 
     Raises:
         ChatError: The file is missing or broken.
@@ -81,11 +81,7 @@ def start_server(model_path: str) -> tuple[str, str]:
         raise ChatError(
             f"llama.cpp cannot load the model file {path}: get it again, or set LOCAL_MODEL_PATH to another."
         ) from error
-    _servers.append(server)
-    return f"{server.listening_address}/v1", key
-
-
-_servers: list[xllamacpp.Server] = []  # keeps them alive
+    return f"{server.listening_address}/v1", key, server
 
 
 def _shipped_file() -> Path:

@@ -5,7 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-# isort: split (the provider's class stands alone, so that another one can take its place)
+from chat.errors import ChatError
+
+# isort: split
 from {{ cookiecutter._providers[cookiecutter.model_provider].module }} import {{ cookiecutter._providers[cookiecutter.model_provider].class }} as ChatModel
 
 
@@ -16,6 +18,9 @@ def build_model(settings: dict[str, Any], key: str) -> ChatModel:
     Parameters:
         settings: The whole of settings.toml.
         key: The provider's API key; "" where it needs none.
+
+    Raises:
+        ChatError: The provider's class does not take what settings.toml says.
     """
     # What the client reads from the environment: the machine's own setting wins over settings.toml.
     for variable, value in settings.get("environment", {}).items():
@@ -24,4 +29,7 @@ def build_model(settings: dict[str, Any], key: str) -> ChatModel:
     if settings["model"]["key_variable"]:
         # The OpenAI client insists on some key, also for a server that wants none.
         arguments["api_key"] = key or "none"
-    return ChatModel(**arguments)
+    try:
+        return ChatModel(**arguments)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ChatError("The model cannot be made: check what settings.toml says of it, then reload.") from error

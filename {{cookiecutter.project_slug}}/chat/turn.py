@@ -20,11 +20,22 @@ NOTICE_SECONDS = 0.2  # how soon a page that waits for a silent model notices th
 LAST_MESSAGES = 200  # never look at more of a long chat than this; history_tokens bounds what is sent
 
 
-# The loop that all answers grow in, in a thread of its own: a task that is cancelled there closes its request at once.
-ANSWERS = asyncio.new_event_loop()
-# LangChain leaves tasks of a cancelled chain behind, and asyncio would report each; our own errors are caught.
-ANSWERS.set_exception_handler(lambda *_: None)
-threading.Thread(target=ANSWERS.run_forever, name="answers", daemon=True).start()
+class _Answers(threading.Thread):
+    """The thread of the loop that all answers grow in: a task that is cancelled there closes its request at once."""
+
+    def __init__(self) -> None:
+        super().__init__(name="answers", daemon=True)
+        self.loop = asyncio.new_event_loop()
+        # LangChain leaves tasks of a cancelled chain behind, and asyncio would report each; our own errors are caught.
+        self.loop.set_exception_handler(lambda *_: None)
+        self.start()
+
+    def run(self) -> None:
+        self.loop.run_forever()
+
+
+# One for the process, also when Streamlit loads this file anew after an edit: the clients' connections belong to it.
+ANSWERS: Any = next((thread for thread in threading.enumerate() if thread.name == "answers"), None) or _Answers()
 
 
 class Turn(BaseChatMessageHistory):
@@ -60,7 +71,7 @@ class Turn(BaseChatMessageHistory):
         history.add_messages([HumanMessage(question), self.answer])
         self._model_settings = model_settings
         self._changed = threading.Condition()
-        self._run = asyncio.run_coroutine_threadsafe(self._ask(model, question), ANSWERS)
+        self._run = asyncio.run_coroutine_threadsafe(self._ask(model, question), ANSWERS.loop)
 
     @property
     def running(self) -> bool:

@@ -20,7 +20,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         if importlib.util.find_spec("chat.local_model"):  # its own server makes way
-            monkeypatch.setattr("chat.local_model.start_server", lambda _: (f"{server.url}/v1", server.key))
+            monkeypatch.setattr("chat.local_model.start_server", lambda _: (f"{server.url}/v1", server.key, None))
         st.cache_resource.clear()
         yield server
         st.cache_resource.clear()

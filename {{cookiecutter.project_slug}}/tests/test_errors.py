@@ -1,4 +1,6 @@
-"""One sentence for what a provider can say: the table in chat/errors.py, over the wire."""
+"""One sentence for what a provider can say (the table in chat/errors.py, over the wire), and for a spoilt file."""
+
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -33,3 +35,26 @@ def test_no_network_is_one_sentence(page: AppTest, server: ModelServer) -> None:
     server.__exit__()
     say(page, "Hello")
     assert "cannot be reached" in page.error[0].value
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("title = ", "cannot be read"), ("title = 'x'", "lacks session_key")])
+def test_a_spoilt_settings_file_is_one_sentence(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, sentence: str
+) -> None:
+    say(page, "Keep this")
+    with monkeypatch.context() as spoilt:
+        spoilt.setattr("chat.settings.ROOT", tmp_path)
+        (tmp_path / "settings.toml").write_text(text, encoding="utf-8")
+        page.run()
+        assert not page.exception
+        assert sentence in page.error[0].value
+    assert ("human", "Keep this") in transcript(page.run())
+
+
+def test_a_wrong_argument_is_one_sentence(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read_settings()
+    settings["model"]["name"] = 5
+    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
+    page.run()
+    assert not page.exception
+    assert "check what settings.toml says of it" in page.error[0].value

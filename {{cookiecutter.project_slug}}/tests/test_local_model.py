@@ -30,7 +30,7 @@ def test_it_answers() -> None:
 
 
 def test_it_answers_this_app_alone() -> None:
-    url, _ = start_server("")
+    url, *_ = start_server("")
     assert url.startswith("http://127.0.0.1:")
     request = urllib.request.Request(f"{url}/chat/completions", b'{"messages": []}')
     with pytest.raises(urllib.error.HTTPError) as refusal:
