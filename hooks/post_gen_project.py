@@ -119,7 +119,9 @@ def main() -> int:
         return 0
 
     print("\nProving that your app works on this machine:", flush=True)
-    log = Path(tempfile.gettempdir()) / f"{PROJECT.name}-{os.getpid()}.log"
+    handle, name = tempfile.mkstemp(prefix=f"{PROJECT.name}-", suffix=".log")
+    os.close(handle)
+    log = Path(name)
     try:
         with tempfile.TemporaryDirectory() as tools:
             install(log, Path(tools))
