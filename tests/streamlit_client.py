@@ -11,6 +11,7 @@ from typing import Self
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Delta_pb2 import Delta
+from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
@@ -64,14 +65,17 @@ class Session:
         await self._rerun()
 
     async def say(self, text: str) -> None:
-        """Type a message and send it."""
+        """Type a message and send it, as soon as the page has where to type."""
+        async with asyncio.timeout(30):
+            while not self._has("chat_input"):
+                await asyncio.sleep(0.01)
         widget = WidgetState(id=self._find("chat_input").chat_input.id)
         widget.chat_input_value.data = text
         await self._rerun(widget)
 
     async def press(self, label: str) -> bool:
         """Press the button with this label; return whether there was one."""
-        with contextlib.suppress(LookupError):
+        if self._has("button", label):
             await self._rerun(WidgetState(id=self._find("button", label).button.id, trigger_value=True))
             return True
         return False
@@ -99,7 +103,12 @@ class Session:
             if element.HasField("markdown") and element.markdown.element_type != element.markdown.CAPTION
         )
 
-    def _find(self, kind: str, label: str = "") -> object:
+    def _has(self, kind: str, label: str = "") -> bool:
+        with contextlib.suppress(LookupError):
+            return bool(self._find(kind, label))
+        return False
+
+    def _find(self, kind: str, label: str = "") -> Element:
         for delta in self._deltas.values():
             if delta.HasField("new_element") and delta.new_element.HasField(kind):
                 element = delta.new_element
