@@ -47,7 +47,8 @@ def test_an_old_cookiecutter_gets_one_sentence(output: Path) -> None:
 
 @pytest.mark.installs
 def test_verified(output: Path) -> None:
-    done = cookiecutter(output, project_slug="app", model_provider="openai")
+    spaced = {"project_name": " My App ", "greeting": "  Hi\n  there\n"}  # Streamlit shows these without the spaces
+    done = cookiecutter(output, project_slug="app", model_provider="openai", **spaced)
     assert done.returncode == 0, done.stdout
     app = output / "app"
     steps = re.findall(r"^  (\w+) .* [\d.]+ s$", done.stdout, re.MULTILINE)

@@ -29,7 +29,7 @@ except ChatError as problem:
 
 # History: kept in this session's state, so over reruns and for nobody else.
 history = StreamlitChatMessageHistory(key=settings["session_key"])
-if not history.messages and greeting:
+if not history.messages and greeting.strip():
     history.add_ai_message(greeting)
 
 st.sidebar.caption(f"Model: {settings['model']['name']}")

@@ -1,6 +1,13 @@
 """What the tests say about a page, in a person's words."""
 
+import textwrap
+
 from streamlit.testing.v1 import AppTest
+
+
+def shown(text: str) -> str:
+    """Return a text as Streamlit shows it: without the white space that an editor leaves at its ends, or an indent."""
+    return textwrap.dedent(text).strip()
 
 
 def say(page: AppTest, text: str) -> AppTest:

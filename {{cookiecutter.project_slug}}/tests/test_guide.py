@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from chat.history import StreamlitChatMessageHistory
 from chat.prompts import read_prompt
 from tests.conftest import APP
-from tests.pages import transcript
+from tests.pages import shown, transcript
 
 
 def test_two_sessions_never_share_a_word(page: AppTest) -> None:
@@ -41,7 +41,7 @@ def test_history_takes_and_gives_messages() -> None:
 
 
 def test_the_greeting_is_added_once(page: AppTest) -> None:
-    greeting = read_prompt("greeting")
+    greeting = shown(read_prompt("greeting"))
     assert [text for _, text in transcript(page.run())] == ([greeting] if greeting else [])
 
 

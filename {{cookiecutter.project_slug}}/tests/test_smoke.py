@@ -9,10 +9,10 @@ from streamlit.testing.v1 import AppTest
 from chat.prompts import read_prompt
 from chat.settings import read_settings
 from tests.model_server import ModelServer
-from tests.pages import say, transcript
+from tests.pages import say, shown, transcript
 
 pytestmark = pytest.mark.smoke
-GREETING = [("ai", read_prompt("greeting"))] if read_prompt("greeting") else []
+GREETING = [("ai", shown(read_prompt("greeting")))] if read_prompt("greeting").strip() else []
 SYSTEM = [("system", read_prompt("system"))] if read_prompt("system").strip() else []
 ANSWER = ("ai", "Hello from the model.")
 
@@ -23,7 +23,7 @@ def test_every_module_imports() -> None:
 
 
 def test_the_page_renders_and_greets(page: AppTest) -> None:
-    assert page.title[0].value == read_settings()["title"]
+    assert page.title[0].value == shown(read_settings()["title"])
     assert transcript(page) == GREETING
     assert not page.chat_input[0].disabled
 
@@ -46,4 +46,4 @@ def test_a_turn_goes_all_the_way_to_the_model_and_back(page: AppTest, server: Mo
 def test_the_history_stands_under_the_session_key(page: AppTest) -> None:
     say(page, "Where are you kept?")
     messages = page.session_state[read_settings()["session_key"]]
-    assert [(message.type, message.text) for message in messages] == transcript(page)
+    assert [(message.type, shown(message.text)) for message in messages] == transcript(page)
