@@ -17,7 +17,7 @@ from collections import defaultdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from tests.baking import cookiecutter, copy_template
+from tests.baking import UV, cookiecutter, copy_template
 
 STEP = re.compile(r"^  (\w+)[^\n]* ([\d.]+) s$", re.MULTILINE)
 
@@ -65,7 +65,7 @@ def main() -> None:
     def median(way: str, step: str) -> float:
         return statistics.median(each.get(step, 0) for each in took[way])
 
-    uv = subprocess.run(["uv", "--version"], capture_output=True, text=True).stdout.strip()
+    uv = subprocess.run([UV, "--version"], capture_output=True, text=True).stdout.strip()
     print(f"{options.provider}, {options.rounds} rounds, {uv}; seconds, medians (minimum to maximum of the whole)\n")
     print("| | rendering | installing | smoke tests | whole | times the bare template |\n|---|---|---|---|---|---|")
     for way in ways:

@@ -35,7 +35,7 @@ def keep_what_was_chosen(answers: dict) -> None:
         question, choice = row.split("=")
         for path in map(Path, paths):
             if answers[question] == choice:
-                path.rename(path.with_stem(path.stem.removesuffix(f"_{choice}")))
+                path.replace(path.with_stem(path.stem.removesuffix(f"_{choice}")))
             else:
                 path.unlink()
 
@@ -109,6 +109,7 @@ def say_next() -> None:
 
 def main() -> int:
     """Do it all; return the exit status."""
+    sys.stdout.reconfigure(errors="replace")  # uv's marks have no place in some consoles' character sets
     answers = json.loads(ANSWERS)
     keep_what_was_chosen(answers)
     if is_update(answers):

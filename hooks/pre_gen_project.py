@@ -45,7 +45,7 @@ def find_problems(answers: dict) -> list[str]:
         "my-chat-app",
     )
     check("project_slug", slug.split(".")[0].lower() in RESERVED_ON_WINDOWS, "is reserved on Windows", "my-chat-app")
-    check("project_slug", slug.lower().replace("_", "-") in taken, "is a package the app uses", "my-chat-app")
+    check("project_slug", re.sub("[-_.]+", "-", slug.lower()) in taken, "is a package the app uses", "my-chat-app")
 
     provider = answers["model_provider"]
     known = ", ".join(answers["_providers"])

@@ -1,6 +1,5 @@
 """Is cookiecutter.json sound?"""
 
-import importlib.metadata
 import re
 import runpy
 from pathlib import Path
@@ -91,7 +90,3 @@ def test_a_default_model_is_real(provider: str) -> None:
     )
     assert profile[row["model"]]["text_outputs"]
     assert profile[row["model"]].get("status") != "deprecated"
-
-
-def test_the_hooks_words_about_cookiecutter_are_true() -> None:
-    assert importlib.metadata.version("cookiecutter") >= "2.4"

@@ -36,8 +36,11 @@ async def play(port: int, number: int) -> None:
 
     async with Session(port) as user:
 
+        def shows_whole(question: str) -> bool:
+            return ("ai", full_answer(question)) in user.transcript()
+
         async def ask(kind: str) -> None:
-            if asked:
+            if asked and not shows_whole(asked[-1]):
                 may_be_partial.add(asked[-1])
             asked.append(f"s{number}q{len(asked)}{kind}")
             if kind != "ok":
@@ -53,8 +56,9 @@ async def play(port: int, number: int) -> None:
                 case "fail" | "cut":
                     await ask(event)
                 case "stop":
-                    if await user.press("Stop"):
+                    if asked and not shows_whole(asked[-1]):
                         may_be_partial.add(asked[-1])
+                    await user.press("Stop")
                 case "click":
                     await user.click()
                 case "drop":
@@ -62,7 +66,8 @@ async def play(port: int, number: int) -> None:
                     await asyncio.sleep(chance.uniform(0.5, 1))  # a browser tries again after 0.5 s at the earliest
                     await user.connect()
                 case "again":
-                    await user.press("Try again")
+                    if await user.press("Try again"):
+                        may_be_partial.add(asked[-1])  # what is shown may still be the answer before
             await asyncio.sleep(chance.choice([0, chance.uniform(0, 0.3), chance.uniform(0, 1.2)]))
         try:
             await user.idle()

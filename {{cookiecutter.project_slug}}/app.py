@@ -11,7 +11,7 @@ from chat.prompts import read_prompt
 from chat.settings import read_settings
 from chat.turn import ask, ask_again, current_turn
 
-# Set-up: settings, key and model. `model` stays None while a key is wanted.
+# Set-up: settings, key, model and history. `model` stays None while a key is wanted.
 deliver_everything()
 # Streamlit's own Stop ends the page, not the answer; ours stands under the answer.
 st.html("<style>[data-testid='stStatusWidget'] { display: none }</style>")
@@ -22,15 +22,14 @@ try:
     st.caption(settings["model"]["notice"])
     key = find_key(settings["model"])
     model = build_model(settings, key) if key is not None else None
-    greeting = read_prompt("greeting")
+    # History: kept in this session's state, so over reruns and for nobody else.
+    history = StreamlitChatMessageHistory(key=settings["session_key"])
+    if not history.messages and (greeting := read_prompt("greeting")).strip():
+        history.add_ai_message(greeting)
 except ChatError as problem:
     st.error(str(problem))
+    st.button("Try again", key="app.reload")  # any click draws the page again; a reload would lose the chat
     st.stop()
-
-# History: kept in this session's state, so over reruns and for nobody else.
-history = StreamlitChatMessageHistory(key=settings["session_key"])
-if not history.messages and greeting.strip():
-    history.add_ai_message(greeting)
 
 st.sidebar.caption(f"Model: {settings['model']['name']}")
 
@@ -39,7 +38,7 @@ conversation = (history, model, settings["model"])
 st.chat_input("Your message", key="app.question", on_submit=ask, args=conversation, disabled=model is None)
 
 # Transcript: an answer in progress is followed until it ends; it goes on whether or not a page looks at it.
-turn = current_turn()
+turn = current_turn(history)
 transcript, again = st.container(), st.empty()  # made first, so that no old button stays below while an answer grows
 for message in history.messages:
     with transcript.chat_message(message.type):

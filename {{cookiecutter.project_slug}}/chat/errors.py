@@ -28,7 +28,7 @@ CAUSES = (
     Cause(
         "{provider} says that your account has no credit or quota left: add some there, then try again.",
         statuses=(402,),
-        words=("insufficient_quota", "credit balance", "billing"),
+        words=("insufficient_quota", "credit balance", "billing_hard_limit", "billing_error"),
     ),
     Cause(
         "{provider} refused the API key: check {key}, then try again.",

@@ -22,14 +22,14 @@ def build_model(settings: dict[str, Any], key: str) -> ChatModel:
     Raises:
         ChatError: The provider's class does not take what settings.toml says.
     """
-    # What the client reads from the environment: the machine's own setting wins over settings.toml.
-    for variable, value in settings.get("environment", {}).items():
-        os.environ.setdefault(variable, value)
-    arguments: dict[str, Any] = {"model": settings["model"]["name"], **settings["model"].get("arguments", {})}
-    if settings["model"]["key_variable"]:
-        # The OpenAI client insists on some key, also for a server that wants none.
-        arguments["api_key"] = key or "none"
     try:
+        # What the client reads from the environment: the machine's own setting wins over settings.toml.
+        for variable, value in settings.get("environment", {}).items():
+            os.environ.setdefault(variable, value)
+        arguments: dict[str, Any] = {"model": settings["model"]["name"], **settings["model"].get("arguments", {})}
+        if settings["model"]["key_variable"]:
+            # The OpenAI client insists on some key, also for a server that wants none.
+            arguments["api_key"] = key or "none"
         return ChatModel(**arguments)
     except (AttributeError, TypeError, ValueError) as error:
-        raise ChatError("The model cannot be made: check what settings.toml says of it, then reload.") from error
+        raise ChatError("The model cannot be made: check what settings.toml says of it, then try again.") from error

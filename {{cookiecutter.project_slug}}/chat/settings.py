@@ -7,22 +7,25 @@ from typing import Any
 from chat.errors import ChatError
 
 ROOT = Path(__file__).parent.parent
-NEEDED = ("title", "session_key", "model")
-NEEDED_OF_MODEL = ("provider", "name", "notice", "key_variable", "key_page", "history_tokens")
+NEEDED = {"title": str, "session_key": str, "model": dict}
+TEXTS_OF_MODEL = ("provider", "name", "notice", "key_variable", "key_page")
+NEEDED_OF_MODEL = {**dict.fromkeys(TEXTS_OF_MODEL, str), "history_tokens": int}
 
 
 def read_settings() -> dict[str, Any]:
     """Return what stands in settings.toml.
 
     Raises:
-        ChatError: The file is missing, is not valid TOML, or lacks an entry.
+        ChatError: The file is missing, is not valid TOML, or lacks an entry of the right type.
     """
     try:
         settings = tomllib.loads((ROOT / "settings.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ChatError(f"settings.toml cannot be read ({error}): mend the file, then reload the page.") from error
-    missing = [name for name in NEEDED if name not in settings]
-    missing += [f"model.{name}" for name in NEEDED_OF_MODEL if name not in settings.get("model", {})]
-    if missing:
-        raise ChatError(f"settings.toml lacks {', '.join(missing)}: put it back, then reload the page.")
+        raise ChatError(f"settings.toml cannot be read ({error}): mend the file, then try again.") from error
+    wrong = [name for name, kind in NEEDED.items() if not isinstance(settings.get(name), kind)]
+    if "model" not in wrong:
+        model = settings["model"]
+        wrong += [f"model.{name}" for name, kind in NEEDED_OF_MODEL.items() if not isinstance(model.get(name), kind)]
+    if wrong:
+        raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or its value is of a wrong type: mend it, try again.")
     return settings

@@ -60,13 +60,7 @@ class Turn(BaseChatMessageHistory):
             model_settings: The [model] table of settings.toml.
             question: What the user typed.
         """
-        # What the model shall see: what fits into history_tokens, from a question on; empty answers left out.
-        self.messages = trim_messages(
-            [message for message in history.messages[-LAST_MESSAGES:] if message.text],
-            max_tokens=model_settings["history_tokens"],
-            token_counter="approximate",
-            start_on="human",
-        )
+        self.messages = [message for message in history.messages[-LAST_MESSAGES:] if message.text]
         self.answer = AIMessage("", response_metadata={"status": "running"})
         history.add_messages([HumanMessage(question), self.answer])
         self._model_settings = model_settings
@@ -101,6 +95,13 @@ class Turn(BaseChatMessageHistory):
 
     async def _ask(self, model: BaseChatModel, question: str) -> None:
         try:
+            # What the model shall see: what fits into history_tokens, from a question on.
+            self.messages = trim_messages(
+                self.messages,
+                max_tokens=self._model_settings["history_tokens"],
+                token_counter="approximate",
+                start_on="human",
+            )
             chain = build_chain(model, read_prompt("system"), self)
             async for chunk in chain.astream({"question": question}):
                 self._grow(chunk.text)
@@ -143,14 +144,15 @@ def ask_again(history: BaseChatMessageHistory, model: BaseChatModel, model_setti
     _start(history, model, model_settings, question.text)
 
 
-def current_turn() -> Turn | None:
-    """Return this session's latest turn, if there was one."""
-    return st.session_state.get("app.turn")
+def current_turn(history: BaseChatMessageHistory) -> Turn | None:
+    """Return the turn whose answer ends this history, if there is one."""
+    turn = st.session_state.get("app.turn")
+    return turn if turn and any(message is turn.answer for message in history.messages[-1:]) else None
 
 
 def _start(
     history: BaseChatMessageHistory, model: BaseChatModel, model_settings: dict[str, Any], question: str
 ) -> None:
-    if turn := current_turn():
+    if turn := st.session_state.get("app.turn"):
         turn.stop()
     st.session_state["app.turn"] = Turn(history, model, model_settings, question)

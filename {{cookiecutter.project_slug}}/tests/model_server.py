@@ -44,7 +44,9 @@ class ModelServer:
         self.left = 0
         self._http = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
         self.url = f"http://127.0.0.1:{self._http.server_port}"
-        self.environment = {"NO_PROXY": "127.0.0.1", **protocol.environment(self.url, self.key)}
+        # Both spellings: a machine may have set either.
+        no_proxy = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        self.environment = no_proxy | protocol.environment(self.url, self.key)
 
     def __enter__(self) -> Self:
         """Start to answer."""

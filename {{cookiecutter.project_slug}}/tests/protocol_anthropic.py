@@ -10,7 +10,7 @@ from typing import Any
 
 def environment(url: str, key: str) -> dict[str, str]:
     """Return the variables that lead the client to the server at `url`."""
-    return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": key}
+    return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_URL": url, "ANTHROPIC_API_KEY": key}
 
 
 def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 def environment(url: str, key: str) -> dict[str, str]:
     """Return the variables that lead the client to the server at `url`."""
-    return {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": key}
+    return {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_BASE": f"{url}/v1", "OPENAI_API_KEY": key}
 
 
 def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:

@@ -9,11 +9,12 @@ from chat.settings import read_settings
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
 
+RATE_LIMIT = "Rate limit reached. Visit https://platform.openai.com/account/billing to add a payment method."
 REFUSALS = {
     "a wrong key": (Reply(status=401), "refused the API key"),
     "no credit": (Reply(status=402, code="insufficient_quota"), "no credit or quota left"),
     "an unknown model": (Reply(status=404), "does not know the model"),
-    "too often": (Reply(status=429, code="rate_limit_error"), "too often"),
+    "too often": (Reply(status=429, code="rate_limit_error", message=RATE_LIMIT), "too often"),
     "too long": (Reply(status=400, code="context_length_exceeded", message="prompt is too long"), "too long for"),
     "a bad argument": (Reply(status=400), "refused the request"),
     "a fault": (Reply(status=500), "fault on its side"),
@@ -37,7 +38,10 @@ def test_no_network_is_one_sentence(page: AppTest, server: ModelServer) -> None:
     assert "cannot be reached" in page.error[0].value
 
 
-@pytest.mark.parametrize(("text", "sentence"), [("title = ", "cannot be read"), ("title = 'x'", "lacks session_key")])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("title = ", "cannot be read"), ("title = 'x'", "lacks session_key"), ("title = 5", "lacks title")],
+)
 def test_a_spoilt_settings_file_is_one_sentence(
     page: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, sentence: str
 ) -> None:

@@ -134,3 +134,27 @@ def test_an_edited_prompt_is_in_force_at_the_next_turn(
     say(page, "Hello?")
     assert "prompts/system.md cannot be read" in page.error[0].value
     assert transcript(page)[-2] == ("human", "Hello?")
+
+
+def test_a_spoilt_setting_loses_no_word(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    say(page, "Answered")
+    settings = read_settings()
+    settings["model"]["history_tokens"] = "many"
+    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
+    page.run()
+    say(page, "Typed")
+    assert [text for who, text in transcript(page) if who == "human"] == ["Answered", "Typed"]
+    press(page, "Try again")
+    assert [text for who, text in transcript(page) if who == "human"] == ["Answered", "Typed"]
+
+
+def test_another_session_key_begins_another_chat(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    say(page, "In the first")
+    settings = read_settings()
+    settings["session_key"] = "another"
+    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
+    page.run()
+    assert "Try again" not in [button.label for button in page.button]
+    page.run()
+    say(page, "In the second")
+    assert [text for who, text in transcript(page) if who == "human"] == ["In the second"]
