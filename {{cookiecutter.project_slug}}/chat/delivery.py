@@ -3,8 +3,8 @@
 Streamlit hands what the browser sent (a message, a pressed button) to a new run of the page. If the next event comes
 before that run has begun, the run is ended first, and what it brought is lost: with eight busy users on two cores, that
 befell a message in 4 of 100 sessions. So a run takes over what it brings before it heeds any end, and runs do so in the
-order in which they were made. This changes a class inside Streamlit (seen in 1.67): tests/test_delivery.py fails when
-Streamlit changes there, and then this file can go or has to follow.
+order in which they were made. This changes two classes inside Streamlit (seen in 1.67): when Streamlit changes there,
+see whether this file can go or has to follow; tests/test_delivery.py shows what it has to do.
 """
 
 import threading
@@ -12,6 +12,7 @@ from types import MethodType
 from typing import Any
 from weakref import WeakValueDictionary
 
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequest, ScriptRequests, ScriptRequestType
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 
 WAIT_SECONDS = 2  # for the run before; one that brought nothing never says that it is done
@@ -45,6 +46,20 @@ def deliver_everything() -> None:
             if "_delivered" in fields:  # the run that calls this for the first time was made before
                 self._delivered.set()
 
+    make_requests, get_ready = ScriptRequests.__init__, ScriptRequests.on_scriptrunner_ready
+
+    def make_unbegun(self: Any) -> None:
+        make_requests(self)
+        self._unbegun = True
+
+    def begin_before_ending(self: Any) -> ScriptRequest:
+        brought, first = self._rerun_data, vars(self).pop("_unbegun", False)  # False too if made before this patch
+        request = get_ready(self)
+        # Ended before its thread got here: it still begins, takes over what it brings, and ends then.
+        return ScriptRequest(ScriptRequestType.RERUN, brought) if first and request.type.name == "STOP" else request
+
+    ScriptRequests.__init__ = make_unbegun
+    ScriptRequests.on_scriptrunner_ready = begin_before_ending
     SafeSessionState.__init__ = make_with_place
     SafeSessionState.on_script_will_rerun = take_over_in_order
     SafeSessionState._delivers_everything = True  # ty: ignore[missing-attribute]

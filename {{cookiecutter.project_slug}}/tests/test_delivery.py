@@ -5,7 +5,8 @@ import time
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
-from streamlit.runtime.scriptrunner import StopException
+from streamlit.runtime.scriptrunner import RerunData, StopException
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests
 from streamlit.runtime.state import SessionState
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 
@@ -59,3 +60,14 @@ def test_messages_come_in_the_order_in_which_they_were_sent() -> None:
     for thread in threads:
         thread.join()
     assert state.brought == ["0", "1", "2"]
+
+
+def test_a_run_that_is_ended_before_its_thread_begins_still_begins() -> None:
+    deliver_everything()
+    requests = ScriptRequests()
+    requests.request_rerun(RerunData(widget_states=states("first")))
+    requests.request_stop()
+    first = requests.on_scriptrunner_ready()
+    assert first.type.name == "RERUN"
+    assert first.rerun_data.widget_states == states("first")
+    assert requests.on_scriptrunner_ready().type.name == "STOP"
