@@ -4,8 +4,8 @@ Streamlit hands what the browser sent (a message, a pressed button) to a new run
 before that run has begun, the run is ended first, and what it brought is lost: with eight busy users on two cores, that
 befell a message in 4 of 100 sessions. So a run takes over what it brings before it heeds any end, and runs do so in the
 order in which they were made. This changes two classes inside Streamlit (seen in 1.67): when Streamlit changes there,
-see whether this file can go or has to follow; tests/test_delivery.py shows what it has to do. One hole is left: if the connection drops within some 20 ms of sending,
-a message was still lost in 1 of 400.
+see whether this file can go or has to follow; tests/test_delivery.py shows what it has to do. One hole is left: if the
+connection drops within some 20 ms of sending, a message was still lost in 1 of 400.
 """
 
 import threading
