@@ -1,4 +1,4 @@
-"""settings.toml, read afresh at each run of the page: an edit is in force at the next click."""
+"""settings.toml, read afresh at each run of the page: an edit shows at the next click."""
 
 import tomllib
 from pathlib import Path
