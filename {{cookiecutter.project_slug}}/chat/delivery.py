@@ -1,66 +1,115 @@
-"""Messages arrive, in order, also when the machine is busy.
+"""Messages arrive, in order, also when the machine is busy or the connection breaks.
 
-Streamlit hands what the browser sent (a message, a pressed button) to a new run of the page. If the next event comes
-before that run has begun, the run is ended first, and what it brought is lost: with eight busy users on two cores, that
-befell a message in 4 of 100 sessions. So a run takes over what it brings before it heeds any end, and runs do so in the
-order in which they were made. This changes two classes inside Streamlit (seen in 1.67): when Streamlit changes there,
-see whether this file can go or has to follow; tests/test_delivery.py shows what it has to do. One hole is left: if the
-connection drops within some 20 ms of sending, a message was still lost in 1 of 400.
+Streamlit hands what the browser sent (a message, a pressed button) to a new run of the page, and loses it in four ways,
+most of which befell one message in some hundred with eight busy users on two cores:
+
+1. The next event comes before the run has begun: the run is ended before it takes over what it brought.
+2. The same, before the run's thread has begun.
+3. Runs take over in another order than their events came, or while another one tidies the session's widgets.
+4. The connection breaks: a failed send ends the session before what still came over the connection has been read.
+
+So methods of three classes inside Streamlit (seen in 1.67) are wrapped here. If these change, the app runs on without;
+tests/test_delivery.py then fails, and shows what this file has to do or whether it can go.
 """
 
+import functools
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from types import MethodType
 from typing import Any
 from weakref import WeakValueDictionary
 
-from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequest, ScriptRequests, ScriptRequestType
-from streamlit.runtime.state.safe_session_state import SafeSessionState
+WAIT_SECONDS = 2  # for the run before; one that brought nothing never says that it has taken over
 
-WAIT_SECONDS = 2  # for the run before; one that brought nothing never says that it is done
+_set = object.__setattr__  # an ordinary one would set session state
+
+
+class _Runs:
+    """The runs of one session: the lock they share, and where the latest says that it has taken over."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.latest: threading.Event | None = None
+
+
+_runs_of: WeakValueDictionary[int, _Runs] = WeakValueDictionary()  # by the id of the session's state
 
 
 def deliver_everything() -> None:
     """Make it so, once in a process."""
-    if hasattr(SafeSessionState, "_delivers_everything"):
-        return
-    make, take_over = SafeSessionState.__init__, SafeSessionState.on_script_will_rerun
-    set_field = object.__setattr__  # an ordinary one would set session state
-    latest_run: WeakValueDictionary[int, threading.Event] = WeakValueDictionary()  # of each session's state
+    with suppress(ImportError, AttributeError):
+        from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests
+        from streamlit.runtime.state.safe_session_state import SafeSessionState
+        from streamlit.web.server.starlette.starlette_websocket import StarletteSessionClient
 
-    def make_with_place(self: Any, state: Any, yield_callback: Any) -> None:
-        make(self, state, yield_callback)
-        if isinstance(yield_callback, MethodType):  # a run's; others only read
-            set_field(self, "_before", latest_run.get(id(state)))
-            set_field(self, "_delivered", threading.Event())
-            latest_run[id(state)] = self._delivered
+        _wrap(SafeSessionState, "__init__", _make_state_of_run)
+        _wrap(SafeSessionState, "on_script_will_rerun", _take_over)
+        _wrap(ScriptRequests, "__init__", _make_requests_of_run)
+        _wrap(ScriptRequests, "on_scriptrunner_ready", _get_ready)
+        _wrap(StarletteSessionClient, "__init__", _make_client)
 
-    def take_over_in_order(self: Any, *args: Any, **kwargs: Any) -> None:
-        fields = vars(self)
-        if before := fields.get("_before"):
-            before.wait(WAIT_SECONDS)
-        heed_an_end = self._yield_callback
-        set_field(self, "_yield_callback", lambda: None)
-        try:
-            take_over(self, *args, **kwargs)
-        finally:
-            set_field(self, "_yield_callback", heed_an_end)
-            if "_delivered" in fields:  # the run that calls this for the first time was made before
-                self._delivered.set()
 
-    make_requests, get_ready = ScriptRequests.__init__, ScriptRequests.on_scriptrunner_ready
+def _wrap(owner: type, name: str, around: Callable[..., Any]) -> None:
+    original = getattr(owner, name)
+    if not hasattr(original, "__wrapped__"):  # else it was done before Streamlit loaded this file anew
 
-    def make_unbegun(self: Any) -> None:
-        make_requests(self)
-        self._unbegun = True
+        @functools.wraps(original)
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return around(original, self, *args, **kwargs)
 
-    def begin_before_ending(self: Any) -> ScriptRequest:
-        brought, first = self._rerun_data, vars(self).pop("_unbegun", False)  # False too if made before this patch
+        setattr(owner, name, method)
+
+
+def _make_state_of_run(make: Callable[..., None], self: Any, state: Any, yield_callback: Any) -> None:
+    make(self, state, yield_callback)
+    if isinstance(yield_callback, MethodType):  # a run's; others only read
+        runs = _runs_of.setdefault(id(state), _Runs())
+        _set(self, "_runs", runs)  # keeps it alive
+        _set(self, "_lock", runs.lock)
+        _set(self, "_before", runs.latest)
+        runs.latest = threading.Event()
+        _set(self, "_taken_over", runs.latest)
+
+
+def _take_over(take_over: Callable[..., None], self: Any, *args: Any, **kwargs: Any) -> None:
+    """Take over what the browser sent, after the run before, and heed no end until that is done."""
+    fields = vars(self)
+    if before := fields.get("_before"):
+        before.wait(WAIT_SECONDS)
+    heed_an_end = self._yield_callback
+    _set(self, "_yield_callback", lambda: None)
+    try:
+        take_over(self, *args, **kwargs)
+    finally:
+        _set(self, "_yield_callback", heed_an_end)
+        if "_taken_over" in fields:  # the run that calls this for the first time was made before
+            self._taken_over.set()
+
+
+def _make_requests_of_run(make: Callable[..., None], self: Any) -> None:
+    make(self)
+    self._unbegun = True
+
+
+def _get_ready(get_ready: Callable[..., Any], self: Any) -> Any:
+    """Begin also if ended before the thread got here: the run takes over what it brings, and ends then."""
+    unbegun = vars(self).pop("_unbegun", False)
+    if unbegun and self._state.name == "STOP":
+        self._state = type(self._state)["RERUN"]
         request = get_ready(self)
-        # Ended before its thread got here: it still begins, takes over what it brings, and ends then.
-        return ScriptRequest(ScriptRequestType.RERUN, brought) if first and request.type.name == "STOP" else request
+        self.request_stop()
+        return request
+    return get_ready(self)
 
-    ScriptRequests.__init__ = make_unbegun
-    ScriptRequests.on_scriptrunner_ready = begin_before_ending
-    SafeSessionState.__init__ = make_with_place
-    SafeSessionState.on_script_will_rerun = take_over_in_order
-    SafeSessionState._delivers_everything = True  # ty: ignore[missing-attribute]
+
+def _make_client(make: Callable[..., None], self: Any, websocket: Any) -> None:
+    """Let a send on a lost connection pass: the reader sees the loss too, after the last message."""
+    send = websocket._send
+
+    async def send_or_drop(message: Any) -> None:
+        with suppress(OSError):
+            await send(message)
+
+    websocket._send = send_or_drop
+    make(self, websocket)
