@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 
 # The one place where the answers enter, as data: JSON inside a raw string cannot end it, whatever was typed.
@@ -81,6 +82,8 @@ def find_problems(answers: dict) -> list[str]:
             "has control characters other than newline and tab",
             "How can I help you?",
         )
+    # Cookiecutters below 2.4 do not run pre_prompt, which would have said so.
+    check("smoke_test", not isinstance(answers["smoke_test"], bool), "needs Cookiecutter 2.7 or later", "upgrade it")
     return problems
 
 
@@ -92,11 +95,10 @@ def has_control_characters(text: str, allowed: str = "") -> bool:
 def remove_parents_made_for(slug: str) -> None:
     """Leave nothing of a slug like a/b on disk: Cookiecutter made a and b, and removes only b by itself."""
     folder, inner = Path.cwd(), [part for part in Path(slug).parts if part not in ("..", Path(slug).anchor)]
-    for _ in inner if len(inner) > 1 else []:
-        if any(folder.iterdir()):
-            break
-        folder.rmdir()
-        folder = folder.parent
+    with suppress(OSError):  # Windows removes no folder that something runs in
+        for _ in inner if len(inner) > 1 else []:
+            folder.rmdir()  # fails where something else is in it
+            folder = folder.parent
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import sys
 from importlib.metadata import version
 
 PYTHON = (3, 11)  # what Streamlit asks for
-COOKIECUTTER = (2, 4)  # the first that runs this hook; before it, labelled choices were not shown either
+COOKIECUTTER = (2, 7)  # the first that understands smoke_test=no on its command line
 
 
 def main():
@@ -15,7 +15,7 @@ def main():
         )
     cookiecutter = version("cookiecutter")
     if tuple(int(part) for part in cookiecutter.split(".")[:2]) < COOKIECUTTER:
-        sys.exit("This template needs Cookiecutter 2.4 or later, and this is {}: upgrade it.".format(cookiecutter))
+        sys.exit("This template needs Cookiecutter 2.7 or later, and this is {}: upgrade it.".format(cookiecutter))
 
 
 if __name__ == "__main__":

@@ -98,9 +98,9 @@ class Session:
         inside = (delta for path, delta in sorted(self._deltas.items()) if path[: len(message)] == message)
         elements = (delta.new_element for delta in inside if delta.HasField("new_element"))
         return "".join(
-            element.markdown.body
+            element.text.body or element.markdown.body
             for element in elements
-            if element.HasField("markdown") and element.markdown.element_type != element.markdown.CAPTION
+            if element.markdown.element_type != element.markdown.CAPTION
         )
 
     def _has(self, kind: str, label: str = "") -> bool:

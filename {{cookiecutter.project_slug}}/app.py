@@ -51,6 +51,8 @@ for message in history.messages:
             stop.empty()
             if not message.text:
                 answer.empty()
+        elif message.type == "human":
+            st.text(message.text)  # as typed: a price in $ is no formula
         else:
             st.markdown(message.text)
         if message.response_metadata.get("status") == "stopped":

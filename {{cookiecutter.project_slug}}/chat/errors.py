@@ -1,5 +1,7 @@
 """What can go wrong with a provider, each as one sentence that says what happened and what to do."""
 
+import logging
+import traceback
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -83,6 +85,9 @@ def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
     for cause in CAUSES:
         if any(_fits(cause, each) for each in chain):
             return cause.sentence.format(**names)
+    # Where it failed, without what it says.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logging.getLogger(__name__).error("%s, raised at\n%s", type(error).__name__, frames)
     return UNKNOWN.format(kind=type(error).__name__)
 
 

@@ -112,6 +112,8 @@ class Turn(BaseChatMessageHistory):
             self._end("failed", error=explain(error, self._model_settings))
         else:
             self._end("complete")
+        finally:  # whatever else ends it, no page waits for it for ever
+            self._end("failed", error="The answer broke off: try again.")
 
     def _grow(self, text: str) -> None:
         with self._changed:

@@ -23,4 +23,4 @@ def press(page: AppTest, label: str) -> AppTest:
 def transcript(page: AppTest) -> list[tuple[str, str]]:
     """Return what the page shows as (who, text) pairs."""
     assert not page.exception, page.exception
-    return [(block.name, "".join(text.value for text in block.markdown)) for block in page.chat_message]
+    return [(block.name, "".join(text.value for text in [*block.text, *block.markdown])) for block in page.chat_message]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from chat.errors import explain
 from chat.settings import read_settings
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
@@ -30,6 +31,17 @@ def test_a_refusal_is_one_sentence(page: AppTest, server: ModelServer, refusal: 
     assert transcript(page)[-2] == ("human", "Hello")
     assert sentence in page.error[0].value
     assert read_settings()["model"]["provider"] in page.error[0].value or "too long" in sentence
+
+
+def test_of_an_unknown_failure_the_log_says_where_not_what(caplog: pytest.LogCaptureFixture) -> None:
+    text = "it repeats the key sk-secret"
+    try:
+        raise RuntimeError(text)
+    except RuntimeError as error:
+        sentence = explain(error, read_settings()["model"])
+    assert sentence.startswith("The model failed (RuntimeError)")
+    assert "raise RuntimeError(text)" in caplog.text
+    assert "sk-secret" not in sentence + caplog.text
 
 
 def test_no_network_is_one_sentence(page: AppTest, server: ModelServer) -> None:
