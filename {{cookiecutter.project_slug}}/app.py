@@ -1,17 +1,29 @@
 """The page. Streamlit runs this file from top to bottom at each visit, message and click."""
 
+from functools import partial
+
 import streamlit as st
 
+from chat.attachments import accept_files, show_files
+from chat.conversations import choose_conversation
+from chat.copying import offer_copy
 from chat.delivery import deliver_everything
 from chat.errors import ChatError
+from chat.export import offer_export
+from chat.feedback import ask_for_feedback
 from chat.history import StreamlitChatMessageHistory
+from chat.images import keep_out_remote_images
 from chat.key import find_key
 from chat.model import build_model
+from chat.personas import choose_persona
 from chat.prompts import read_prompt
 from chat.settings import read_settings
-from chat.turn import ask, ask_again, current_turn
+from chat.starters import offer_starters
+from chat.turn import ask, running_turn, text_of
+from chat.usage import limit_usage, show_usage
+from chat.versions import offer_versions
 
-# Set-up: settings, key, model and history. `model` stays None while a key is wanted.
+# Set-up: settings, key, model and history. `model` stays None while nothing can be asked.
 deliver_everything()
 # Streamlit's own Stop ends the page, not the answer; ours stands under the answer.
 st.html("<style>[data-testid='stStatusWidget'] { display: none }</style>")
@@ -20,45 +32,58 @@ try:
     st.set_page_config(page_title=settings["title"], page_icon=":material/forum:")
     st.title(settings["title"])
     st.caption(settings["model"]["notice"])
+    keep_out_remote_images(settings["image_hosts"])
+    session_key, read_system_prompt = settings["session_key"], partial(read_prompt, "system")
+    session_key = choose_conversation(session_key)
+    read_system_prompt = choose_persona()
     key = find_key(settings["model"])
     model = build_model(settings, key) if key is not None else None
+    model = limit_usage(model, settings["tokens_per_session"])
     # History: kept in this session's state, so over reruns and for nobody else.
-    history = StreamlitChatMessageHistory(key=settings["session_key"])
+    history = StreamlitChatMessageHistory(key=session_key)
     if not history.messages and (greeting := read_prompt("greeting")).strip():
         history.add_ai_message(greeting)
+    conversation = (history, model, settings["model"], read_system_prompt)
+    offer_export(history)
 except ChatError as problem:
     st.error(str(problem))
     st.button("Try again", key="app.reload")  # any click draws the page again; a reload would lose the chat
     st.stop()
 
-st.sidebar.caption(f"Model: {settings['model']['name']}")
-
 # Question: `ask` puts it into the history and starts the answer before the page is drawn.
-conversation = (history, model, settings["model"])
-st.chat_input("Your message", key="app.question", on_submit=ask, args=conversation, disabled=model is None)
+take, files = ask, {}
+take, files = accept_files(model)
+st.chat_input("Your message", key="app.question", on_submit=take, args=conversation, disabled=model is None, **files)
 
 # Transcript: an answer in progress is followed until it ends; it goes on whether or not a page looks at it.
-turn = current_turn(history)
-transcript, again = st.container(), st.empty()  # made first, so that no old button stays below while an answer grows
+turn = running_turn(history)
 for message in history.messages:
-    with transcript.chat_message(message.type):
+    with st.chat_message(message.type):
+        if message.type == "human":
+            st.text(text_of(message))  # as typed: a price in $ is no formula
+            show_files(message)
+            continue
+        answer, below = st.empty(), st.container(horizontal=True, vertical_alignment="center")
         if turn and message is turn.answer:
-            answer, stop = st.empty(), st.empty()
-            if turn.running:
-                stop.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop")
+            stop = below.empty()
+            stop.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop")
             for text in turn.follow():
-                answer.markdown(text or "…")
+                if text:
+                    answer.markdown(text)
+                else:
+                    answer.skeleton(40)
             stop.empty()
-            if not message.text:
-                answer.empty()
-        elif message.type == "human":
-            st.text(message.text)  # as typed: a price in $ is no formula
-        else:
-            st.markdown(message.text)
+        elif message.text:
+            answer.markdown(message.text)
+        if not message.text:
+            answer.empty()
         if message.response_metadata.get("status") == "stopped":
-            st.caption("Stopped")
+            below.caption("Stopped")
         if error := message.response_metadata.get("error"):
-            st.error(error)
+            below.error(error)
+        offer_copy(below, message)
+        ask_for_feedback(below, message)
+        show_usage(below, message)
+        offer_versions(below, message, *conversation)
 
-if model and turn:
-    again.button("Try again", icon=":material/refresh:", on_click=ask_again, args=conversation, key="app.again")
+offer_starters(*conversation)

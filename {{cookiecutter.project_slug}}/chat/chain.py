@@ -3,21 +3,33 @@
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import SystemMessage, merge_message_runs
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_message_runs
+from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable
 
 from chat.history import BaseChatMessageHistory, RunnableWithMessageHistory
 
 
-def build_chain(model: BaseChatModel, system_prompt: str, history: BaseChatMessageHistory) -> Runnable[Any, Any]:
+def build_chain(
+    model: BaseChatModel, system_prompt: str, history: BaseChatMessageHistory, files: list[Any]
+) -> Runnable[Any, Any]:
     """Return a chain to be asked with `{"question": text}`.
 
     Parameters:
         model: The chat model that answers.
         system_prompt: Sent word for word, braces and all; left out if blank, which some providers refuse.
         history: Holds the earlier messages the model shall see, and is told of the new ones.
+        files: Content blocks that go along with the question.
     """
+
+    def to_messages(value: PromptValue) -> list[BaseMessage]:
+        *earlier, question = value.to_messages()
+        if files:
+            question = HumanMessage([{"type": "text", "text": question.text}, *files])
+        # A question that got no answer leaves two human messages in a row, which some providers refuse: merge them.
+        return merge_message_runs([*earlier, question])
+
     prompt = ChatPromptTemplate.from_messages(
         [
             *([SystemMessage(system_prompt)] if system_prompt.strip() else []),
@@ -26,8 +38,7 @@ def build_chain(model: BaseChatModel, system_prompt: str, history: BaseChatMessa
         ]
     )
     return RunnableWithMessageHistory(
-        # A question that got no answer leaves two human messages in a row, which some providers refuse: merge them.
-        prompt | (lambda value: merge_message_runs(value.to_messages())) | model,
+        prompt | to_messages | model,
         lambda: history,
         input_messages_key="question",
         history_messages_key="history",

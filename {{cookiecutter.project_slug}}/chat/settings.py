@@ -7,7 +7,7 @@ from typing import Any
 from chat.errors import ChatError
 
 ROOT = Path(__file__).parent.parent
-NEEDED = {"title": str, "session_key": str, "model": dict}
+NEEDED = {"title": str, "session_key": str, "tokens_per_session": int, "image_hosts": list, "model": dict}
 TEXTS_OF_MODEL = ("provider", "name", "notice", "key_variable", "key_page")
 NEEDED_OF_MODEL = {**dict.fromkeys(TEXTS_OF_MODEL, str), "history_tokens": int}
 

@@ -3,17 +3,18 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 import streamlit as st
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, trim_messages
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, trim_messages
+from langchain_core.messages.ai import add_usage
 
 from chat.chain import build_chain
 from chat.errors import ChatError, explain
 from chat.history import BaseChatMessageHistory
-from chat.prompts import read_prompt
 
 REDRAW_SECONDS = 0.1  # each redraw sends the whole answer again, so words are joined for this long
 NOTICE_SECONDS = 0.2  # how soon a page that waits for a silent model notices that nobody needs it any more
@@ -50,22 +51,29 @@ class Turn(BaseChatMessageHistory):
     """
 
     def __init__(
-        self, history: BaseChatMessageHistory, model: BaseChatModel, model_settings: dict[str, Any], question: str
+        self,
+        question: HumanMessage,
+        history: BaseChatMessageHistory,
+        model: BaseChatModel,
+        model_settings: dict[str, Any],
+        read_system_prompt: Callable[[], str],
     ) -> None:
         """Put the question into the history and start to ask the model.
 
         Parameters:
+            question: What the user typed; a list of content blocks begins with that text.
             history: The conversation; the turn adds its two messages and never touches it again.
             model: The chat model that answers.
             model_settings: The [model] table of settings.toml.
-            question: What the user typed.
+            read_system_prompt: Returns the system prompt; called in another thread, so not for session state.
         """
-        self.messages = [message for message in history.messages[-LAST_MESSAGES:] if message.text]
-        self.answer = AIMessage("", response_metadata={"status": "running"})
-        history.add_messages([HumanMessage(question), self.answer])
+        self.messages = [message for message in history.messages[-LAST_MESSAGES:] if message.content]
+        self.question = question
+        self.answer = AIMessage("", id=str(uuid4()), response_metadata={"status": "running"})
+        history.add_messages([self.question, self.answer])
         self._model_settings = model_settings
         self._changed = threading.Condition()
-        self._run = asyncio.run_coroutine_threadsafe(self._ask(model, question), ANSWERS.loop)
+        self._run = asyncio.run_coroutine_threadsafe(self._ask(model, read_system_prompt), ANSWERS.loop)
 
     @property
     def running(self) -> bool:
@@ -86,14 +94,14 @@ class Turn(BaseChatMessageHistory):
                 self._changed.wait_for(lambda: not self.running, REDRAW_SECONDS)
                 if self.running and self.answer.text == text:
                     self._changed.wait(NOTICE_SECONDS)
-            "app.turn" in st.session_state  # noqa: B015  any look lets Streamlit end a run of the page that is over
+            "app.turns" in st.session_state  # noqa: B015  any look lets Streamlit end a run of the page that is over
 
     def stop(self) -> None:
         """End the answer as it stands, and the request to the provider with it."""
         self._end("stopped")
         self._run.cancel()
 
-    async def _ask(self, model: BaseChatModel, question: str) -> None:
+    async def _ask(self, model: BaseChatModel, read_system_prompt: Callable[[], str]) -> None:
         try:
             # What the model shall see: what fits into history_tokens, from a question on.
             self.messages = trim_messages(
@@ -102,9 +110,10 @@ class Turn(BaseChatMessageHistory):
                 token_counter="approximate",
                 start_on="human",
             )
-            chain = build_chain(model, read_prompt("system"), self)
-            async for chunk in chain.astream({"question": question}):
-                self._grow(chunk.text)
+            files = self.question.content[1:] if isinstance(self.question.content, list) else []
+            chain = build_chain(model, read_system_prompt(), self, files)
+            async for chunk in chain.astream({"question": text_of(self.question)}):
+                self._grow(chunk)
             if not self.answer.text:
                 raise ChatError("The model answered with nothing: try again, or ask in other words.")
         except Exception as error:
@@ -114,11 +123,14 @@ class Turn(BaseChatMessageHistory):
             self._end("complete")
         finally:  # whatever else ends it, no page waits for it for ever
             self._end("failed", error="The answer broke off: try again.")
+            self.messages = []  # they may be many, and the session keeps its turns
 
-    def _grow(self, text: str) -> None:
+    def _grow(self, chunk: AIMessageChunk) -> None:
         with self._changed:
             if self.running:
-                self.answer.content = self.answer.text + text
+                self.answer.content = self.answer.text + chunk.text
+                if chunk.usage_metadata:
+                    self.answer.usage_metadata = add_usage(self.answer.usage_metadata, chunk.usage_metadata)
                 self._changed.notify_all()
 
     def _end(self, status: str, **details: str) -> None:
@@ -134,27 +146,42 @@ class Turn(BaseChatMessageHistory):
         """Do nothing: the real history is not the turn's to clear."""
 
 
-def ask(history: BaseChatMessageHistory, model: BaseChatModel, model_settings: dict[str, Any]) -> None:
-    """Take the question from the chat input. A callback, so that no click right after can come before it."""
-    _start(history, model, model_settings, st.session_state["app.question"])
+def text_of(message: BaseMessage) -> str:
+    """Return what was typed or answered, without the files that came along."""
+    first = message.content[0] if message.content else ""
+    return first["text"] if isinstance(first, dict) and first["type"] == "text" else message.text
 
 
-def ask_again(history: BaseChatMessageHistory, model: BaseChatModel, model_settings: dict[str, Any]) -> None:
-    """Ask the last question anew; its last answer makes room for the new one."""
-    *earlier, question, _ = history.messages
-    history.messages[:] = earlier
-    _start(history, model, model_settings, question.text)
-
-
-def current_turn(history: BaseChatMessageHistory) -> Turn | None:
-    """Return the turn whose answer ends this history, if there is one."""
-    turn = st.session_state.get("app.turn")
-    return turn if turn and any(message is turn.answer for message in history.messages[-1:]) else None
-
-
-def _start(
-    history: BaseChatMessageHistory, model: BaseChatModel, model_settings: dict[str, Any], question: str
+def ask(
+    history: BaseChatMessageHistory,
+    model: BaseChatModel,
+    model_settings: dict[str, Any],
+    read_system_prompt: Callable[[], str],
 ) -> None:
-    if turn := st.session_state.get("app.turn"):
+    """Take the question from the chat input. A callback, so that no click right after can come before it."""
+    start(HumanMessage(st.session_state["app.question"]), history, model, model_settings, read_system_prompt)
+
+
+def start(
+    question: HumanMessage,
+    history: BaseChatMessageHistory,
+    model: BaseChatModel,
+    model_settings: dict[str, Any],
+    read_system_prompt: Callable[[], str],
+) -> None:
+    """Start a turn, which ends the one in progress in that conversation; the parameters are those of Turn."""
+    if turn := running_turn(history):
         turn.stop()
-    st.session_state["app.turn"] = Turn(history, model, model_settings, question)
+    question.id = question.id or str(uuid4())
+    turns_of_session().append(Turn(question, history, model, model_settings, read_system_prompt))
+
+
+def running_turn(history: BaseChatMessageHistory) -> Turn | None:
+    """Return the turn whose answer still grows at the end of this history, if there is one."""
+    last = history.messages[-1] if history.messages else None
+    return next((turn for turn in turns_of_session() if turn.running and turn.answer is last), None)
+
+
+def turns_of_session() -> list[Turn]:
+    """Return all turns of this session, in the order in which they began."""
+    return st.session_state.setdefault("app.turns", [])

@@ -20,6 +20,11 @@ def press(page: AppTest, label: str) -> AppTest:
     return next(button for button in page.button if button.label == label).click().run()
 
 
+def labels(page: AppTest) -> list[str]:
+    """Return the labels of the buttons."""
+    return [button.label for button in page.button]
+
+
 def transcript(page: AppTest) -> list[tuple[str, str]]:
     """Return what the page shows as (who, text) pairs."""
     assert not page.exception, page.exception

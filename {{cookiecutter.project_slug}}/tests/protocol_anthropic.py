@@ -22,7 +22,7 @@ def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
 def stream(words: tuple[str, ...]) -> Iterator[bytes]:
     """Yield the pieces of a streamed answer: one for each word, then the end."""
     message = {"id": "m1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
-    begin = _event("message_start", message=message | {"usage": {"input_tokens": 1, "output_tokens": 1}})
+    begin = _event("message_start", message=message | {"usage": {"input_tokens": 7, "output_tokens": 1}})
     begin += _event("content_block_start", index=0, content_block={"type": "text", "text": ""})
     for word in words:
         yield begin + _event("content_block_delta", index=0, delta={"type": "text_delta", "text": word})
@@ -30,7 +30,7 @@ def stream(words: tuple[str, ...]) -> Iterator[bytes]:
     yield (
         begin
         + _event("content_block_stop", index=0)
-        + _event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 1})
+        + _event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 5})
         + _event("message_stop")
     )
 

@@ -22,7 +22,7 @@ def stream(words: tuple[str, ...]) -> Iterator[bytes]:
     """Yield the pieces of a streamed answer: one for each word, then the end."""
     for word in words:
         yield _line(word, done=False)
-    yield _line("", done=True, done_reason="stop")
+    yield _line("", done=True, done_reason="stop", prompt_eval_count=7, eval_count=5)
 
 
 def error(code: str, message: str) -> bytes:

@@ -22,7 +22,9 @@ def stream(words: tuple[str, ...]) -> Iterator[bytes]:
     """Yield the pieces of a streamed answer: one for each word, then the end."""
     for word in words:
         yield _event({"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None})
-    yield _event({"index": 0, "delta": {}, "finish_reason": "stop"}) + b"data: [DONE]\n\n"
+    usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+    end = _event({"index": 0, "delta": {}, "finish_reason": "stop"}) + _event(usage=usage)
+    yield end + b"data: [DONE]\n\n"
 
 
 def error(code: str, message: str) -> bytes:
@@ -30,6 +32,6 @@ def error(code: str, message: str) -> bytes:
     return json.dumps({"error": {"message": message, "type": code, "param": None, "code": code}}).encode()
 
 
-def _event(choice: dict[str, Any]) -> bytes:
-    chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]}
+def _event(*choices: dict[str, Any], **fields: Any) -> bytes:
+    chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": choices, **fields}
     return f"data: {json.dumps(chunk)}\n\n".encode()

@@ -1,0 +1,114 @@
+"""Several conversations in the sidebar: new, rename, delete with undo, switch. They live as long as the tab."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+UNTITLED = "Untitled chat"
+
+
+@dataclass
+class Conversation:
+    """One of the session's conversations.
+
+    Parameters:
+        session_key: Where Streamlit's session state keeps its messages.
+        name: What the user called it; "" means its first question.
+    """
+
+    session_key: str
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name, else the first question, else that it is new."""
+        questions = (message.text for message in st.session_state.get(self.session_key, []) if message.type == "human")
+        return self.name or " ".join(next(questions, "").split())[:60] or UNTITLED
+
+
+def choose_conversation(session_key: str) -> str:
+    """Draw the list and return the session key of the conversation that is open.
+
+    Parameters:
+        session_key: Of the first conversation; the others' are derived from it.
+    """
+    if st.session_state.get("app.first_key") != session_key:  # at first, and when settings.toml has another
+        st.session_state["app.first_key"] = st.session_state["app.open"] = session_key
+        st.session_state["app.conversations"] = [Conversation(session_key)]
+        st.session_state["app.deleted"] = None
+    with st.sidebar:
+        st.button("New chat", icon=":material/edit_square:", width="stretch", on_click=_begin, key="app.new")
+        for conversation in st.session_state["app.conversations"]:
+            _draw(conversation)
+        if st.session_state["app.deleted"]:
+            st.button("Undo delete", icon=":material/undo:", width="stretch", on_click=_undo, key="app.undo")
+        st.caption("Chats live as long as this tab: a reload ends them.")
+    return st.session_state["app.open"]
+
+
+def _draw(conversation: Conversation) -> None:
+    key = conversation.session_key
+    if st.session_state.get("app.renamed") == key:
+        title = conversation.title
+        st.text_input("New name", title, key="app.name", max_chars=60, on_change=_rename, args=(conversation,))
+        return
+    row = st.container(horizontal=True, gap=None, wrap=False)
+    row.button(
+        _plain(conversation.title),
+        type="secondary" if key == st.session_state["app.open"] else "tertiary",
+        width="stretch",
+        key=f"app.open.{key}",
+        on_click=_open,
+        args=(key,),
+    )
+    row.menu_button(
+        "",
+        ["Rename", "Delete"],
+        icon=":material/more_vert:",
+        help="Rename or delete",
+        type="tertiary",
+        key=f"app.menu.{key}",
+        on_click=_act,
+        args=(conversation,),
+    )
+
+
+def _plain(text: str) -> str:
+    """Return Markdown that shows this text as it stands."""
+    return "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+-.!|~>$:<" else mark for mark in text)
+
+
+def _begin() -> None:
+    number = st.session_state["app.count"] = st.session_state.get("app.count", 1) + 1
+    conversation = Conversation(f"{st.session_state['app.first_key']} {number}")
+    st.session_state["app.conversations"].insert(0, conversation)
+    _open(conversation.session_key)
+
+
+def _open(session_key: str) -> None:
+    st.session_state["app.open"] = session_key
+
+
+def _rename(conversation: Conversation) -> None:
+    conversation.name = st.session_state["app.name"].strip()
+    st.session_state["app.renamed"] = None
+
+
+def _act(conversation: Conversation) -> None:
+    conversations = st.session_state["app.conversations"]
+    if st.session_state[f"app.menu.{conversation.session_key}"] == "Rename":
+        st.session_state["app.renamed"] = conversation.session_key
+        return
+    st.session_state["app.deleted"] = (conversations.index(conversation), conversation)
+    conversations.remove(conversation)
+    if not conversations:
+        _begin()
+    elif st.session_state["app.open"] == conversation.session_key:
+        _open(conversations[0].session_key)
+
+
+def _undo() -> None:
+    place, conversation = st.session_state["app.deleted"]
+    st.session_state["app.conversations"].insert(place, conversation)
+    st.session_state["app.deleted"] = None
+    _open(conversation.session_key)

@@ -1,0 +1,61 @@
+"""Files go along with a question, as the provider's own wire protocol has them."""
+
+import base64
+import json
+
+import pytest
+from langchain_core.language_models import ModelProfile
+from streamlit.testing.v1 import AppTest
+
+from chat import attachments
+from chat.model import build_model
+from chat.settings import read_settings
+from tests.model_server import ModelServer
+from tests.pages import say, transcript
+
+# A red dot.
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
+)
+
+
+def test_a_text_goes_along_and_stays_in_the_chat(page: AppTest, server: ModelServer) -> None:
+    page.chat_input[0].upload("notes.txt", b"Buy {milk}", "text/plain")
+    say(page, "What shall I buy?")
+    assert "What shall I buy?" in json.dumps(server.requests[-1])
+    assert "Buy {milk}" in json.dumps(server.requests[-1])
+    assert page.main.expander[-1].label == "notes.txt"
+    assert page.main.code[-1].value == "Buy {milk}"
+
+    say(page, "And else?")
+    assert "Buy {milk}" in json.dumps(server.requests[-1])
+    assert ("human", "What shall I buy?") in transcript(page)
+
+
+def test_a_file_alone_is_asked_about_by_its_name(page: AppTest, server: ModelServer) -> None:
+    page.chat_input[0].upload("notes.txt", b"Buy milk", "text/plain").run()
+    assert transcript(page)[-2] == ("human", "notes.txt")
+    assert "Buy milk" in json.dumps(server.requests[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "mime_type"), [("a.png", PNG, "image/png"), ("a.pdf", b"%PDF-", "application/pdf")]
+)
+def test_what_the_model_reads_is_sent_as_it_is(
+    page: AppTest, server: ModelServer, name: str, data: bytes, mime_type: str
+) -> None:
+    if name[1:] not in page.chat_input[0].proto.file_type:
+        pytest.skip("this model's profile does not say that it reads it")
+    page.chat_input[0].upload(name, data, mime_type)
+    say(page, "What is it?")
+    assert base64.b64encode(data).decode() in json.dumps(server.requests[-1])
+    assert mime_type in json.dumps(server.requests[-1])
+
+
+def test_only_what_the_profile_says_is_accepted(server: ModelServer) -> None:
+    model = build_model(read_settings(), server.key)
+    for inputs, kinds in [((), set()), (("image_inputs",), {"png"}), (("pdf_inputs",), {"pdf"})]:
+        model.profile = ModelProfile(**dict.fromkeys(inputs, True))
+        accepted = set(attachments.accept_files(model)[1]["file_type"])
+        assert accepted & {"png", "pdf"} == kinds
+        assert "txt" in accepted

@@ -1,0 +1,67 @@
+"""Several conversations: new, rename, delete with undo, switch."""
+
+import time
+
+from streamlit.testing.v1 import AppTest
+
+from chat.settings import read_settings
+from tests.model_server import ModelServer, Reply
+from tests.pages import labels, press, say, transcript
+
+
+def questions(page: AppTest) -> list[str]:
+    """Return what was asked in the conversation that is open."""
+    return [text for who, text in transcript(page) if who == "human"]
+
+
+def test_each_has_its_own_messages_and_a_title_from_its_first_question(page: AppTest) -> None:
+    say(page, "About *cats* and $5")
+    press(page, "New chat")
+    say(page, "About dogs")
+    assert questions(page) == ["About dogs"]
+    assert "About dogs" in labels(page)
+    press(page, r"About \*cats\* and \$5")
+    assert questions(page) == ["About *cats* and $5"]
+    key = read_settings()["session_key"]
+    assert [message.text for message in page.session_state[key]][-2] == "About *cats* and $5"
+    assert [message.text for message in page.session_state[f"{key} 2"]][-2] == "About dogs"
+
+
+def test_one_is_not_sent_along_with_another(page: AppTest, server: ModelServer) -> None:
+    say(page, "A secret")
+    press(page, "New chat")
+    say(page, "Hello")
+    assert "A secret" not in str(server.requests[-1])
+
+
+def test_an_answer_goes_on_while_another_conversation_is_open(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(words=("One", " two", " three"), pause=0.3)
+    page.chat_input[0].set_value("Slowly")
+    page.default_timeout = 0.5
+    try:
+        page.run()
+    except RuntimeError:  # the page still follows the answer
+        page.default_timeout = 60
+    press(page, "New chat")
+    assert questions(page) == []
+    time.sleep(1.2)
+    press(page, "Slowly")
+    assert transcript(page)[-1] == ("ai", "One two three")
+
+
+def test_rename(page: AppTest) -> None:
+    say(page, "About cats")
+    page.menu_button[0].click("Rename").run()
+    page.text_input("app.name").set_value("Cats").run()
+    assert "Cats" in labels(page)
+    assert "About cats" not in labels(page)
+
+
+def test_delete_can_be_undone(page: AppTest) -> None:
+    say(page, "Keep me")
+    page.menu_button[0].click("Delete").run()
+    assert "Keep me" not in labels(page)
+    assert questions(page) == []
+    press(page, "Undo delete")
+    assert questions(page) == ["Keep me"]
+    assert "Undo delete" not in labels(page)

@@ -1,0 +1,66 @@
+"""What is exported can be imported; what is no exported chat changes nothing."""
+
+import json
+
+import pytest
+from langchain_core.messages import messages_to_dict
+from streamlit.testing.v1 import AppTest
+
+from chat import export
+from chat.settings import read_settings
+from tests.model_server import ModelServer
+from tests.pages import say, transcript
+
+SAID = [("human", "What is {this}? <b>“é”</b> 🙂"), ("ai", "Hello from the model.")]
+
+
+def messages(page: AppTest) -> list:
+    """Return the history."""
+    return page.session_state[read_settings()["session_key"]]
+
+
+def test_an_export_restores_the_chat(page: AppTest, server: ModelServer) -> None:
+    say(page, SAID[0][1])
+    exported, markdown = export._to_json(messages(page)), export._to_markdown(messages(page))
+    assert server.key not in exported
+    assert f"**You:**\n\n{SAID[0][1]}\n\n**Assistant:**\n\n{SAID[1][1]}\n" in markdown
+
+    other = AppTest.from_file(page._script_path, default_timeout=60).run()
+    other.file_uploader[0].set_value(("chat.json", exported.encode(), "application/json")).run()
+    assert transcript(other) == transcript(page)
+    assert messages_to_dict(messages(other)) == json.loads(exported)
+    say(other, "Go on")
+    assert SAID[0][1] in json.dumps(server.requests[-1], ensure_ascii=False)
+
+
+def test_an_unfinished_answer_comes_back_as_stopped(page: AppTest) -> None:
+    say(page, "Hello")
+    data = json.loads(export._to_json(messages(page)))
+    data[-1]["data"]["response_metadata"]["status"] = "running"
+    other = AppTest.from_file(page._script_path, default_timeout=60).run()
+    other.file_uploader[0].set_value(("chat.json", json.dumps(data).encode(), "application/json")).run()
+    assert "Stopped" in [caption.value for caption in other.caption]
+
+
+def message(kind: str, content: object) -> str:
+    """Return an export of one message."""
+    return json.dumps([{"type": kind, "data": {"content": content}}])
+
+
+NO_EXPORTS = ["", "no JSON", "[]", "{}", "[1]", "[[1]]", '[{"type": "human"}]', "[" * 100_000]
+NO_EXPORTS += [message("system", "x"), message("human", 5), message("human", [{}]), message("human", [5])]
+
+
+@pytest.mark.parametrize("text", NO_EXPORTS)
+def test_what_is_no_export_says_so_and_changes_nothing(page: AppTest, text: str) -> None:
+    before = transcript(page)
+    page.file_uploader[0].set_value(("other.json", text.encode(), "application/json")).run()
+    assert transcript(page) == before
+    assert "other.json is no exported chat: nothing was changed." in page.error[0].value
+
+
+def test_a_chat_in_progress_cannot_be_replaced(page: AppTest) -> None:
+    assert not page.file_uploader[0].disabled
+    say(page, "Hello")
+    page.run()
+    assert page.file_uploader[0].disabled

@@ -1,0 +1,52 @@
+"""Each file in prompts/ is a persona, which a session may edit for itself."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from chat import personas, prompts
+from tests.model_server import ModelServer
+from tests.pages import labels, press, say
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Use prompts of the test's own: one persona more."""
+    shutil.copytree(prompts.PROMPTS, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "old_pirate.md").write_text("Talk like {a} pirate.", encoding="utf-8")
+    for module in (prompts, personas):
+        monkeypatch.setattr(module, "PROMPTS", tmp_path)
+    return tmp_path
+
+
+def test_a_file_is_a_persona(folder: Path, page: AppTest, server: ModelServer) -> None:
+    assert page.selectbox[0].options == ["Default", "Old pirate"]
+    page.selectbox[0].set_value("old_pirate").run()
+    say(page, "Hello")
+    assert server.conversation()[0] == ("system", "Talk like {a} pirate.")
+
+
+def test_an_edited_one_counts_in_this_session_only(folder: Path, page: AppTest, server: ModelServer) -> None:
+    page.text_area[0].set_value("Talk like {an} owl.")
+    press(page, "Use in this session")
+    say(page, "Hello")
+    assert server.conversation()[0] == ("system", "Talk like {an} owl.")
+    other = AppTest.from_file(page._script_path, default_timeout=60).run()
+    say(other, "Hello")
+    assert "owl" not in str(server.requests[-1])
+    assert not any("owl" in path.read_text(encoding="utf-8") for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("development", [True, False])
+def test_only_in_development_it_can_be_saved(
+    folder: Path, page: AppTest, monkeypatch: pytest.MonkeyPatch, development: bool
+) -> None:
+    monkeypatch.setattr(personas, "_is_development", lambda: development)
+    page.run()
+    assert ("Save to prompts/system.md" in labels(page)) == development
+    if development:
+        page.text_area[0].set_value("Saved “so”\n")
+        press(page, "Save to prompts/system.md")
+        assert (folder / "system.md").read_text(encoding="utf-8") == "Saved “so”\n"

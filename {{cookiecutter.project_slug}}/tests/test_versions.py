@@ -1,0 +1,45 @@
+"""The last answer again, or to an edited question; earlier versions can be paged through."""
+
+from streamlit.testing.v1 import AppTest
+
+from tests.model_server import ModelServer, Reply
+from tests.pages import labels, press, say, transcript
+
+
+def test_an_answer_can_be_had_again_and_its_versions_paged_through(page: AppTest, server: ModelServer) -> None:
+    say(page, "Tell me")
+    server.reply = Reply(words=("Otherwise",))
+    press(page, "Try again")
+    assert transcript(page)[-2:] == [("human", "Tell me"), ("ai", "Otherwise")]
+    assert [text for role, text in server.conversation() if role != "system"] == ["Tell me"]
+    page.pagination[0].set_value(1).run()
+    assert transcript(page)[-2:] == [("human", "Tell me"), ("ai", "Hello from the model.")]
+
+    say(page, "And then?")  # the version that is shown is what was said
+    assert [text for role, text in server.conversation() if role == "assistant"] == ["Hello from the model."]
+    assert not page.pagination
+
+
+def test_a_question_can_be_edited(page: AppTest, server: ModelServer) -> None:
+    say(page, "Wat?")
+    server.reply = Reply(words=("Better",))
+    next(area for area in page.text_area if "app.edited" in str(area.key)).set_value("What?")
+    press(page, "Send")
+    assert transcript(page)[-2:] == [("human", "What?"), ("ai", "Better")]
+    page.pagination[0].set_value(1).run()
+    assert transcript(page)[-2:] == [("human", "Wat?"), ("ai", "Hello from the model.")]
+
+
+def test_after_a_refusal_one_can_try_again(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(status=500)
+    say(page, "Are you there?")
+    assert page.error
+    server.reply = Reply()
+    press(page, "Try again")
+    assert transcript(page)[-2:] == [("human", "Are you there?"), ("ai", "Hello from the model.")]
+    assert not page.error
+    assert not page.pagination  # a refusal is no version worth keeping
+
+
+def test_a_greeting_cannot_be_had_again(page: AppTest) -> None:
+    assert "Try again" not in labels(page)
