@@ -14,6 +14,7 @@ from chat.feedback import ask_for_feedback
 from chat.history import StreamlitChatMessageHistory
 from chat.images import keep_out_remote_images
 from chat.key import find_key
+from chat.markdown import plain
 from chat.model import build_model
 from chat.personas import choose_persona
 from chat.prompts import read_prompt
@@ -30,7 +31,7 @@ st.html("<style>[data-testid='stStatusWidget'] { display: none }</style>")
 try:
     settings = read_settings()
     st.set_page_config(page_title=settings["title"], page_icon=":material/forum:")
-    st.title(settings["title"])
+    st.title(plain(settings["title"]))
     st.caption(settings["model"]["notice"])
     keep_out_remote_images(settings["image_hosts"])
     session_key, read_system_prompt = settings["session_key"], partial(read_prompt, "system")
@@ -85,5 +86,4 @@ for message in history.messages:
         ask_for_feedback(below, message)
         show_usage(below, message)
         offer_versions(below, message, *conversation)
-
 offer_starters(*conversation)

@@ -9,6 +9,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from chat.history import BaseChatMessageHistory
+from chat.markdown import plain
 from chat.turn import start
 
 MAX_MEGABYTES = 5  # of one file; providers refuse much larger ones
@@ -36,10 +37,10 @@ def show_files(message: BaseMessage) -> None:
         if block["type"] == "image":
             st.image(base64.b64decode(block["base64"]), width=300)
         elif block["type"] == "file":
-            st.badge(block["filename"], icon=":material/description:", color="gray")
+            st.badge(plain(block["filename"]), icon=":material/description:", color="gray")
         else:
             name, _, text = block["text"].partition("\n")
-            with st.expander(name.replace("[", "\\["), icon=":material/description:"):
+            with st.expander(plain(name), icon=":material/description:"):
                 st.code(text, language=None, wrap_lines=True)
 
 

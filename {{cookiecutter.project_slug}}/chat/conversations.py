@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from chat.markdown import plain
+
 UNTITLED = "Untitled chat"
 
 
@@ -54,7 +56,7 @@ def _draw(conversation: Conversation) -> None:
         return
     row = st.container(horizontal=True, gap=None, wrap=False)
     row.button(
-        _plain(conversation.title),
+        plain(conversation.title),
         type="secondary" if key == st.session_state["app.open"] else "tertiary",
         width="stretch",
         key=f"app.open.{key}",
@@ -71,11 +73,6 @@ def _draw(conversation: Conversation) -> None:
         on_click=_act,
         args=(conversation,),
     )
-
-
-def _plain(text: str) -> str:
-    """Return Markdown that shows this text as it stands."""
-    return "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+-.!|~>$:<" else mark for mark in text)
 
 
 def _begin() -> None:

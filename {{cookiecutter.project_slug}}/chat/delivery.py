@@ -8,18 +8,24 @@ most of which befell one message in some hundred with eight busy users on two co
 3. Runs take over in another order than their events came, or while another one tidies the session's widgets.
 4. The connection breaks: a failed send ends the session before what still came over the connection has been read.
 
-So methods of three classes inside Streamlit (seen in 1.67) are wrapped here. If these change, the app runs on without;
-tests/test_delivery.py then fails, and shows what this file has to do or whether it can go.
+So methods of three classes of Streamlit's and Starlette's are wrapped here, for the Streamlit in which they were seen.
+With another one the app runs on without; tests/test_delivery.py then fails, and shows what this file has to do or
+whether it can go.
 """
 
 import functools
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from types import MethodType
 from typing import Any
 from weakref import WeakValueDictionary
 
+import streamlit as st
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests
+from streamlit.runtime.state.safe_session_state import SafeSessionState
+
+SEEN_IN = "1.67."
 WAIT_SECONDS = 2  # for the run before; one that brought nothing never says that it has taken over
 
 _set = object.__setattr__  # an ordinary one would set session state
@@ -34,20 +40,18 @@ class _Runs:
 
 
 _runs_of: WeakValueDictionary[int, _Runs] = WeakValueDictionary()  # by the id of the session's state
+_finding_runs = threading.Lock()
 
 
 def deliver_everything() -> None:
     """Make it so, once in a process."""
-    with suppress(ImportError, AttributeError):
-        from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests
-        from streamlit.runtime.state.safe_session_state import SafeSessionState
-        from streamlit.web.server.starlette.starlette_websocket import StarletteSessionClient
-
+    if st.__version__.startswith(SEEN_IN):
         _wrap(SafeSessionState, "__init__", _make_state_of_run)
         _wrap(SafeSessionState, "on_script_will_rerun", _take_over)
+        _wrap(SafeSessionState, "on_script_finished", _tidy)
         _wrap(ScriptRequests, "__init__", _make_requests_of_run)
         _wrap(ScriptRequests, "on_scriptrunner_ready", _get_ready)
-        _wrap(StarletteSessionClient, "__init__", _make_client)
+        _wrap(WebSocket, "send_bytes", _send)
 
 
 def _wrap(owner: type, name: str, around: Callable[..., Any]) -> None:
@@ -61,12 +65,17 @@ def _wrap(owner: type, name: str, around: Callable[..., Any]) -> None:
         setattr(owner, name, method)
 
 
+def _runs(self: Any) -> _Runs:
+    with _finding_runs:
+        runs = vars(self).get("_runs") or _runs_of.setdefault(id(self._state), _Runs())
+        _set(self, "_runs", runs)  # keeps it alive
+        return runs
+
+
 def _make_state_of_run(make: Callable[..., None], self: Any, state: Any, yield_callback: Any) -> None:
     make(self, state, yield_callback)
     if isinstance(yield_callback, MethodType):  # a run's; others only read
-        runs = _runs_of.setdefault(id(state), _Runs())
-        _set(self, "_runs", runs)  # keeps it alive
-        _set(self, "_lock", runs.lock)
+        runs = _runs(self)
         _set(self, "_before", runs.latest)
         runs.latest = threading.Event()
         _set(self, "_taken_over", runs.latest)
@@ -80,11 +89,17 @@ def _take_over(take_over: Callable[..., None], self: Any, *args: Any, **kwargs: 
     heed_an_end = self._yield_callback
     _set(self, "_yield_callback", lambda: None)
     try:
-        take_over(self, *args, **kwargs)
+        with _runs(self).lock:
+            take_over(self, *args, **kwargs)
     finally:
         _set(self, "_yield_callback", heed_an_end)
         if "_taken_over" in fields:  # the run that calls this for the first time was made before
             self._taken_over.set()
+
+
+def _tidy(tidy: Callable[..., None], self: Any, *args: Any, **kwargs: Any) -> None:
+    with _runs(self).lock:
+        tidy(self, *args, **kwargs)
 
 
 def _make_requests_of_run(make: Callable[..., None], self: Any) -> None:
@@ -94,22 +109,18 @@ def _make_requests_of_run(make: Callable[..., None], self: Any) -> None:
 
 def _get_ready(get_ready: Callable[..., Any], self: Any) -> Any:
     """Begin also if ended before the thread got here: the run takes over what it brings, and ends then."""
-    unbegun = vars(self).pop("_unbegun", False)
-    if unbegun and self._state.name == "STOP":
+    unbegun = vars(self).pop("_unbegun", False)  # False too if made before this was wrapped
+    request = get_ready(self)
+    if unbegun and request.type.name == "STOP":
         self._state = type(self._state)["RERUN"]
         request = get_ready(self)
         self.request_stop()
-        return request
-    return get_ready(self)
+    return request
 
 
-def _make_client(make: Callable[..., None], self: Any, websocket: Any) -> None:
+async def _send(send: Callable[..., Any], self: Any, data: bytes) -> None:
     """Let a send on a lost connection pass: the reader sees the loss too, after the last message."""
-    send = websocket._send
-
-    async def send_or_drop(message: Any) -> None:
-        with suppress(OSError):
-            await send(message)
-
-    websocket._send = send_or_drop
-    make(self, websocket)
+    try:
+        await send(self, data)
+    except WebSocketDisconnect:
+        self.application_state = WebSocketState.CONNECTED

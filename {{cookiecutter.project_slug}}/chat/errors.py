@@ -3,6 +3,7 @@
 import logging
 import traceback
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 
@@ -81,7 +82,7 @@ def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
         "name": model_settings["name"],
         "key": model_settings["key_variable"] or "its settings",
     }
-    chain = list(_with_causes(error))
+    chain = list(islice(_with_causes(error), 20))  # they may go round in a circle
     for cause in CAUSES:
         if any(_fits(cause, each) for each in chain):
             return cause.sentence.format(**names)

@@ -19,7 +19,7 @@ def find_key(model_settings: dict[str, Any]) -> str | None:
         return ""
     # Streamlit puts what stands in secrets.toml into the environment when it starts.
     if key := os.environ.get(variable, "").strip():
-        return key
+        return _checked(key, variable)
     page = model_settings["key_page"]
     key = st.sidebar.text_input(
         f"{model_settings['provider']} API key" + ("" if page else " (if your server wants one)"),
@@ -28,6 +28,13 @@ def find_key(model_settings: dict[str, Any]) -> str | None:
         help=f"Kept for this session only. To set it for good, put {variable} into .streamlit/secrets.toml.",
     ).strip()
     if key or not page:
-        return key
+        return _checked(key, "the API key in the sidebar")
     st.info(f"Enter your {model_settings['provider']} API key in the sidebar to start. You get one at {page}")
+    return None
+
+
+def _checked(key: str, where: str) -> str | None:
+    if key.isascii() and key.isprintable():
+        return key
+    st.error(f"There are characters in {where} that no key has: copy it again.")
     return None

@@ -20,16 +20,26 @@ def build_model(settings: dict[str, Any], key: str) -> ChatModel:
         key: The provider's API key; "" where it needs none.
 
     Raises:
-        ChatError: The provider's class does not take what settings.toml says.
+        ChatError: The provider's class does not take what settings.toml or the environment says.
     """
     try:
         # What the client reads from the environment: the machine's own setting wins over settings.toml.
         for variable, value in settings.get("environment", {}).items():
-            os.environ.setdefault(variable, value)
+            os.environ[variable] = _environment_at_start().get(variable, value)
         arguments: dict[str, Any] = {"model": settings["model"]["name"], **settings["model"].get("arguments", {})}
         if settings["model"]["key_variable"]:
             # The OpenAI client insists on some key, also for a server that wants none.
             arguments["api_key"] = key or "none"
         return ChatModel(**arguments)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ChatError("The model cannot be made: check what settings.toml says of it, then try again.") from error
+    except ChatError:
+        raise
+    except Exception as error:  # whatever a client stumbles over; what it says may hold a key
+        raise ChatError(
+            f"The model cannot be made ({type(error).__name__}): check what settings.toml says of it, and the proxy and "
+            "certificates that are set here (HTTPS_PROXY, SSL_CERT_FILE), then try again."
+        ) from error
+
+
+@st.cache_resource(show_spinner=False)
+def _environment_at_start() -> dict[str, str]:
+    return dict(os.environ)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -32,7 +33,9 @@ class _Answers(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        self.loop.run_forever()
+        while True:
+            with suppress(SystemExit):  # which some library may raise; it would end everybody's answers
+                self.loop.run_forever()
 
 
 # One for the process, also when Streamlit loads this file anew after an edit: the clients' connections belong to it.

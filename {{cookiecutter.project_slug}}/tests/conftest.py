@@ -1,6 +1,9 @@
 """What the tests share: a model server that the app is led to, and the page."""
 
+import functools
 import importlib.util
+import os
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +16,21 @@ from tests.model_server import ModelServer
 APP = Path(__file__).parent.parent / "app.py"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _look_for_components_once() -> Iterator[None]:
+    """Each AppTest looks through all installed packages for Streamlit components; that is half of a test's time."""
+    where = "streamlit.components.v2.manifest_scanner.scan_component_manifests"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(where, functools.cache(pkgutil.resolve_name(where)))
+        yield
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
     """Lead the app's own client to a server on loopback: real HTTP, no key, no network."""
     with ModelServer() as server:
+        for name in [name for name in os.environ if name.lower().endswith("_proxy") or name.startswith("SSL_CERT")]:
+            monkeypatch.delenv(name)  # this machine's; nothing here leaves it
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         if importlib.util.find_spec("chat.local_model"):  # its own server makes way

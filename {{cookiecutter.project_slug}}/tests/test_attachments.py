@@ -24,7 +24,7 @@ def test_a_text_goes_along_and_stays_in_the_chat(page: AppTest, server: ModelSer
     say(page, "What shall I buy?")
     assert "What shall I buy?" in json.dumps(server.requests[-1])
     assert "Buy {milk}" in json.dumps(server.requests[-1])
-    assert page.main.expander[-1].label == "notes.txt"
+    assert page.main.expander[-1].label == r"notes\.txt"
     assert page.main.code[-1].value == "Buy {milk}"
 
     say(page, "And else?")

@@ -97,7 +97,9 @@ def test_a_run_that_is_ended_before_its_thread_begins_still_begins() -> None:
     first = requests.on_scriptrunner_ready()
     assert first.type.name == "RERUN"
     assert first.rerun_data.widget_states == states("first")
-    assert requests.on_scriptrunner_ready().type.name == "STOP"
+    stop = requests.on_scriptrunner_yield()
+    assert stop
+    assert stop.type.name == "STOP"
 
 
 def test_a_message_is_read_also_when_sending_fails_first() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from chat.markdown import plain
 from chat.prompts import read_prompt
 from chat.settings import read_settings
 from tests.model_server import ModelServer
@@ -23,7 +24,7 @@ def test_every_module_imports() -> None:
 
 
 def test_the_page_renders_and_greets(page: AppTest) -> None:
-    assert page.title[0].value == shown(read_settings()["title"])
+    assert page.title[0].value == shown(plain(read_settings()["title"]))
     assert transcript(page) == GREETING
     assert not page.chat_input[0].disabled
 
