@@ -20,7 +20,7 @@ from chat.personas import choose_persona
 from chat.prompts import read_prompt
 from chat.settings import read_settings
 from chat.starters import offer_starters
-from chat.turn import ask, running_turn, text_of
+from chat.turn import Chat, ask, running_turn, text_of
 from chat.usage import limit_usage, show_usage
 from chat.versions import offer_versions
 
@@ -44,7 +44,7 @@ try:
     history = StreamlitChatMessageHistory(key=session_key)
     if not history.messages and (greeting := read_prompt("greeting")).strip():
         history.add_ai_message(greeting)
-    conversation = (history, model, settings["model"], read_system_prompt)
+    chat = Chat(history, model, settings["model"], read_system_prompt)
     offer_export(history)
 except ChatError as problem:
     st.error(str(problem))
@@ -54,7 +54,7 @@ except ChatError as problem:
 # Question: `ask` puts it into the history and starts the answer before the page is drawn.
 take, files = ask, {}
 take, files = accept_files(model)
-st.chat_input("Your message", key="app.question", on_submit=take, args=conversation, disabled=model is None, **files)
+st.chat_input("Your message", key="app.question", on_submit=take, args=(chat,), disabled=model is None, **files)
 
 # Transcript: an answer in progress is followed until it ends; it goes on whether or not a page looks at it.
 turn = running_turn(history)
@@ -85,5 +85,5 @@ for message in history.messages:
         offer_copy(below, message)
         ask_for_feedback(below, message)
         show_usage(below, message)
-        offer_versions(below, message, *conversation)
-offer_starters(*conversation)
+        offer_versions(below, message, chat)
+offer_starters(chat)

@@ -8,9 +8,8 @@ import streamlit as st
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from chat.history import BaseChatMessageHistory
 from chat.markdown import plain
-from chat.turn import start
+from chat.turn import Chat, start
 
 MAX_MEGABYTES = 5  # of one file; providers refuse much larger ones
 TEXT_TYPES = ["txt", "md", "csv", "json", "py", "html", "xml", "yaml", "log"]
@@ -44,17 +43,12 @@ def show_files(message: BaseMessage) -> None:
                 st.code(text, language=None, wrap_lines=True)
 
 
-def _ask_with_files(
-    history: BaseChatMessageHistory,
-    model: BaseChatModel,
-    model_settings: dict[str, Any],
-    read_system_prompt: Callable[[], str],
-) -> None:
+def _ask_with_files(chat: Chat) -> None:
     typed = st.session_state["app.question"]
     text = typed.text or ", ".join(file.name for file in typed.files)
     blocks = [_block(file.name, file.type, file.getvalue()) for file in typed.files]
     question = HumanMessage([{"type": "text", "text": text}, *blocks] if blocks else text)
-    start(question, history, model, model_settings, read_system_prompt)
+    start(question, chat)
 
 
 def _block(name: str, mime_type: str, data: bytes) -> dict[str, Any]:

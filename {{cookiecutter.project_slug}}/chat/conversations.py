@@ -49,30 +49,15 @@ def choose_conversation(session_key: str) -> str:
 
 
 def _draw(conversation: Conversation) -> None:
-    key = conversation.session_key
+    key, title = conversation.session_key, conversation.title
     if st.session_state.get("app.renamed") == key:
-        title = conversation.title
         st.text_input("New name", title, key="app.name", max_chars=60, on_change=_rename, args=(conversation,))
         return
     row = st.container(horizontal=True, gap=None, wrap=False)
-    row.button(
-        plain(conversation.title),
-        type="secondary" if key == st.session_state["app.open"] else "tertiary",
-        width="stretch",
-        key=f"app.open.{key}",
-        on_click=_open,
-        args=(key,),
-    )
-    row.menu_button(
-        "",
-        ["Rename", "Delete"],
-        icon=":material/more_vert:",
-        help="Rename or delete",
-        type="tertiary",
-        key=f"app.menu.{key}",
-        on_click=_act,
-        args=(conversation,),
-    )
+    kind = "secondary" if key == st.session_state["app.open"] else "tertiary"
+    row.button(plain(title), key=f"app.open.{key}", type=kind, width="stretch", on_click=_open, args=(key,))
+    act = {"on_click": _act, "args": (conversation,)}
+    row.menu_button("", ["Rename", "Delete"], key=f"app.menu.{key}", type="tertiary", icon=":material/more_vert:", **act)
 
 
 def _begin() -> None:

@@ -35,8 +35,8 @@ def build_model(settings: dict[str, Any], key: str) -> ChatModel:
         raise
     except Exception as error:  # whatever a client stumbles over; what it says may hold a key
         raise ChatError(
-            f"The model cannot be made ({type(error).__name__}): check what settings.toml says of it, and the proxy and "
-            "certificates that are set here (HTTPS_PROXY, SSL_CERT_FILE), then try again."
+            f"The model cannot be made ({type(error).__name__}): check what settings.toml says of it, and the proxy "
+            "and certificates that are set here (HTTPS_PROXY, SSL_CERT_FILE), then try again."
         ) from error
 
 

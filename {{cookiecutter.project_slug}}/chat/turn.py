@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import streamlit as st
@@ -42,6 +42,22 @@ class _Answers(threading.Thread):
 ANSWERS: Any = next((thread for thread in threading.enumerate() if thread.name == "answers"), None) or _Answers()
 
 
+class Chat(NamedTuple):
+    """What it takes to ask.
+
+    Parameters:
+        history: The conversation; a turn adds its two messages and never touches it again.
+        model: The chat model that answers, or None while nothing can be asked.
+        model_settings: The [model] table of settings.toml.
+        read_system_prompt: Returns the system prompt; called in another thread, so not for session state.
+    """
+
+    history: BaseChatMessageHistory
+    model: BaseChatModel | None
+    model_settings: dict[str, Any]
+    read_system_prompt: Callable[[], str]
+
+
 class Turn(BaseChatMessageHistory):
     """One question and its answer.
 
@@ -53,30 +69,20 @@ class Turn(BaseChatMessageHistory):
     and `error` is the sentence for a failed one.
     """
 
-    def __init__(
-        self,
-        question: HumanMessage,
-        history: BaseChatMessageHistory,
-        model: BaseChatModel,
-        model_settings: dict[str, Any],
-        read_system_prompt: Callable[[], str],
-    ) -> None:
+    def __init__(self, question: HumanMessage, chat: Chat) -> None:
         """Put the question into the history and start to ask the model.
 
         Parameters:
             question: What the user typed; a list of content blocks begins with that text.
-            history: The conversation; the turn adds its two messages and never touches it again.
-            model: The chat model that answers.
-            model_settings: The [model] table of settings.toml.
-            read_system_prompt: Returns the system prompt; called in another thread, so not for session state.
+            chat: Where and how to ask.
         """
-        self.messages = [message for message in history.messages[-LAST_MESSAGES:] if message.content]
+        self.messages = [message for message in chat.history.messages[-LAST_MESSAGES:] if message.content]
         self.question = question
         self.answer = AIMessage("", id=str(uuid4()), response_metadata={"status": "running"})
-        history.add_messages([self.question, self.answer])
-        self._model_settings = model_settings
+        chat.history.add_messages([self.question, self.answer])
+        self._chat = chat
         self._changed = threading.Condition()
-        self._run = asyncio.run_coroutine_threadsafe(self._ask(model, read_system_prompt), ANSWERS.loop)
+        self._run = asyncio.run_coroutine_threadsafe(self._ask(), ANSWERS.loop)
 
     @property
     def running(self) -> bool:
@@ -104,24 +110,24 @@ class Turn(BaseChatMessageHistory):
         self._end("stopped")
         self._run.cancel()
 
-    async def _ask(self, model: BaseChatModel, read_system_prompt: Callable[[], str]) -> None:
+    async def _ask(self) -> None:
         try:
             # What the model shall see: what fits into history_tokens, from a question on.
             self.messages = trim_messages(
                 self.messages,
-                max_tokens=self._model_settings["history_tokens"],
+                max_tokens=self._chat.model_settings["history_tokens"],
                 token_counter="approximate",
                 start_on="human",
             )
             files = self.question.content[1:] if isinstance(self.question.content, list) else []
-            chain = build_chain(model, read_system_prompt(), self, files)
+            chain = build_chain(self._chat.model, self._chat.read_system_prompt(), self, files)
             async for chunk in chain.astream({"question": text_of(self.question)}):
                 self._grow(chunk)
-            if not self.answer.text:
+            if self.running and not self.answer.text:
                 raise ChatError("The model answered with nothing: try again, or ask in other words.")
         except Exception as error:
             logging.getLogger(__name__).warning("No answer: %s", type(error).__name__)  # its text may hold a key
-            self._end("failed", error=explain(error, self._model_settings))
+            self._end("failed", error=explain(error, self._chat.model_settings))
         else:
             self._end("complete")
         finally:  # whatever else ends it, no page waits for it for ever
@@ -155,28 +161,17 @@ def text_of(message: BaseMessage) -> str:
     return first["text"] if isinstance(first, dict) and first["type"] == "text" else message.text
 
 
-def ask(
-    history: BaseChatMessageHistory,
-    model: BaseChatModel,
-    model_settings: dict[str, Any],
-    read_system_prompt: Callable[[], str],
-) -> None:
+def ask(chat: Chat) -> None:
     """Take the question from the chat input. A callback, so that no click right after can come before it."""
-    start(HumanMessage(st.session_state["app.question"]), history, model, model_settings, read_system_prompt)
+    start(HumanMessage(st.session_state["app.question"]), chat)
 
 
-def start(
-    question: HumanMessage,
-    history: BaseChatMessageHistory,
-    model: BaseChatModel,
-    model_settings: dict[str, Any],
-    read_system_prompt: Callable[[], str],
-) -> None:
+def start(question: HumanMessage, chat: Chat) -> None:
     """Start a turn, which ends the one in progress in that conversation; the parameters are those of Turn."""
-    if turn := running_turn(history):
+    if turn := running_turn(chat.history):
         turn.stop()
     question.id = question.id or str(uuid4())
-    turns_of_session().append(Turn(question, history, model, model_settings, read_system_prompt))
+    turns_of_session().append(Turn(question, chat))
 
 
 def running_turn(history: BaseChatMessageHistory) -> Turn | None:

@@ -10,9 +10,8 @@ import pytest
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
-from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, StopException
-from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests
-from streamlit.runtime.state import SafeSessionState, SessionState
+from streamlit.runtime.scriptrunner import RerunData, ScriptRunner
+from streamlit.runtime.state import SessionState
 from streamlit.web.server.starlette.starlette_websocket import StarletteSessionClient
 
 from chat.delivery import deliver_everything
@@ -37,69 +36,69 @@ class State(SessionState):
         self.notes.append("tidied")
 
 
-def states(name: str) -> WidgetStates:
-    """Return what a browser sends along with a message."""
-    sent = WidgetStates()
-    sent.widgets.add(id=name)
-    return sent
+class Run(ScriptRunner):
+    """A run of a page that is only a message: its thread takes over what the message brought, once it may."""
+
+    def __init__(self, state: State, message: str) -> None:
+        sent = WidgetStates()
+        sent.widgets.add(id=message)
+        # What none of this touches may be None.
+        arguments: dict[str, Any] = dict.fromkeys(inspect.signature(ScriptRunner).parameters, None)
+        arguments.update(session_state=state, initial_rerun_data=RerunData(widget_states=sent))
+        super().__init__(**arguments)
+        self.may_begin = threading.Event()
+
+    def _run_script_thread(self) -> None:
+        self.may_begin.wait()
+        request = self._requests.on_scriptrunner_ready()
+        if request.type.name == "RERUN":
+            self._session_state.on_script_will_rerun(request.rerun_data.widget_states)
+
+    def finish(self) -> None:
+        """Let the thread do its work."""
+        self.may_begin.set()
+        assert self._script_thread
+        self._script_thread.join()
 
 
-def run_of(state: SessionState) -> SafeSessionState:
-    """Return the state as a run of the page sees it that Streamlit ends because the next event has come."""
-    # What none of this touches may be None.
-    arguments: dict[str, Any] = dict.fromkeys(inspect.signature(ScriptRunner).parameters, None)
-    arguments |= {"session_state": state, "initial_rerun_data": RerunData()}
-    runner = ScriptRunner(**arguments)
-    runner._execing = True
-    runner._script_thread = threading.current_thread()
-    runner.request_stop()
-    return runner._session_state
-
-
-def test_a_run_that_is_ended_before_it_began_still_brings_its_message() -> None:
+def test_a_run_that_is_ended_before_it_begins_still_brings_its_message() -> None:
     state = State()
-    run = run_of(state)
-    run.on_script_will_rerun(states("first"))
+    run = Run(state, "first")
+    run.start()
+    run.request_stop()
+    run.finish()
     assert state.notes == ["first begins", "first is taken over"]
-    with pytest.raises(StopException):
-        _ = run["anything"]
+    end = run._requests.on_scriptrunner_yield()
+    assert end
+    assert end.type.name == "STOP"
 
 
 def test_messages_come_in_the_order_in_which_they_were_sent() -> None:
     state = State()
-    runs = [run_of(state) for _ in range(3)]
-    threads = [threading.Thread(target=run.on_script_will_rerun, args=(states(str(n)),)) for n, run in enumerate(runs)]
-    for thread in reversed(threads):
-        thread.start()
-    for thread in threads:
-        thread.join()
+    runs = [Run(state, str(number)) for number in range(3)]
+    for run in runs:
+        run.start()
+    for run in reversed(runs):
+        run.may_begin.set()
+        time.sleep(0.01)
+    for run in runs:
+        run.finish()
     assert state.notes == [f"{n} {what}" for n in range(3) for what in ("begins", "is taken over")]
 
 
 def test_no_run_tidies_the_widgets_while_another_takes_over() -> None:
     state = State()
-    earlier, later = run_of(state), run_of(state)
-    earlier.on_script_will_rerun(states("earlier"))
+    earlier, later = Run(state, "earlier"), Run(state, "later")
+    earlier.start()
+    earlier.finish()
     state.notes.clear()
-    takes_over = threading.Thread(target=later.on_script_will_rerun, args=(states("later"),))
-    takes_over.start()
+    later.start()
+    later.may_begin.set()
     while not state.notes:
         time.sleep(0.001)
-    earlier.on_script_finished(frozenset())
-    takes_over.join()
+    earlier._session_state.on_script_finished(frozenset())
+    later.finish()
     assert state.notes == ["later begins", "later is taken over", "tidied"]
-
-
-def test_a_run_that_is_ended_before_its_thread_begins_still_begins() -> None:
-    requests = ScriptRequests()
-    requests.request_rerun(RerunData(widget_states=states("first")))
-    requests.request_stop()
-    first = requests.on_scriptrunner_ready()
-    assert first.type.name == "RERUN"
-    assert first.rerun_data.widget_states == states("first")
-    stop = requests.on_scriptrunner_yield()
-    assert stop
-    assert stop.type.name == "STOP"
 
 
 def test_a_message_is_read_also_when_sending_fails_first() -> None:

@@ -12,7 +12,7 @@ from chat import prompts
 from chat.history import StreamlitChatMessageHistory
 from chat.model import build_model
 from chat.settings import read_settings
-from chat.turn import Turn
+from chat.turn import Chat, Turn
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
 
@@ -32,7 +32,7 @@ def begin(server: ModelServer, question: str = "Why?") -> tuple[Turn, StreamlitC
     settings, history = read_settings(), StreamlitChatMessageHistory(key="without a page")
     history.clear()
     model = build_model(settings, server.key)
-    return Turn(HumanMessage(question), history, model, settings["model"], lambda: "Be brief."), history
+    return Turn(HumanMessage(question), Chat(history, model, settings["model"], lambda: "Be brief.")), history
 
 
 def test_an_answer_grows_and_ends_without_a_page(server: ModelServer) -> None:
