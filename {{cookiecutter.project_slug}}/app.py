@@ -58,8 +58,10 @@ st.chat_input("Your message", key="app.question", on_submit=take, args=(chat,), 
 
 # Transcript: an answer in progress is followed until it ends; it goes on whether or not a page looks at it.
 turn = running_turn(history)
+transcript = st.container()
+offer_starters(st.empty(), chat)  # empty at once when an answer grows above, else old ones would stay till its end
 for message in history.messages:
-    with st.chat_message(message.type):
+    with transcript.chat_message(message.type):
         if message.type == "human":
             st.text(text_of(message))  # as typed: a price in $ is no formula
             show_files(message)
@@ -86,4 +88,3 @@ for message in history.messages:
         ask_for_feedback(below, message)
         show_usage(below, message)
         offer_versions(below, message, chat)
-offer_starters(chat)

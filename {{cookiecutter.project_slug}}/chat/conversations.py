@@ -56,8 +56,16 @@ def _draw(conversation: Conversation) -> None:
     row = st.container(horizontal=True, gap=None, wrap=False)
     kind = "secondary" if key == st.session_state["app.open"] else "tertiary"
     row.button(plain(title), key=f"app.open.{key}", type=kind, width="stretch", on_click=_open, args=(key,))
-    act = {"on_click": _act, "args": (conversation,)}
-    row.menu_button("", ["Rename", "Delete"], key=f"app.menu.{key}", type="tertiary", icon=":material/more_vert:", **act)
+    row.menu_button(
+        "",
+        ["Rename", "Delete"],
+        icon=":material/more_vert:",
+        help="Rename or delete",
+        type="tertiary",
+        key=f"app.menu.{key}",
+        on_click=_act,
+        args=(conversation,),
+    )
 
 
 def _begin() -> None:

@@ -21,12 +21,14 @@ def offer_export(history: BaseChatMessageHistory) -> None:
     messages = list(history.messages)
     begun = any(message.type == "human" for message in messages)
     with st.sidebar.expander("Export and import", icon=":material/save:"):
-        st.download_button("Markdown", lambda: _to_markdown(messages), "chat.md", "text/markdown", on_click="ignore")
-        st.download_button("JSON", lambda: _to_json(messages), "chat.json", "application/json", on_click="ignore")
+        row = st.container(horizontal=True)
+        row.download_button("Markdown", lambda: _to_markdown(messages), "chat.md", "text/markdown", on_click="ignore")
+        row.download_button("JSON", lambda: _to_json(messages), "chat.json", "application/json", on_click="ignore")
         st.file_uploader(
             "Import JSON",
             "json",
             key="app.import",
+            max_upload_size=20,
             on_change=_import,
             args=(history,),
             disabled=begun,

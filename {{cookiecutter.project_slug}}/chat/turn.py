@@ -112,6 +112,8 @@ class Turn(BaseChatMessageHistory):
 
     async def _ask(self) -> None:
         try:
+            if not self._chat.model:
+                raise ChatError("There is no model to ask yet: give its API key, then try again.")
             # What the model shall see: what fits into history_tokens, from a question on.
             self.messages = trim_messages(
                 self.messages,
