@@ -1,6 +1,8 @@
 """The page as a person knows it."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -42,9 +44,20 @@ class ChatPage:
 
     def say(self, text: str) -> None:
         """Type a message and send it."""
+        expect(self.input).to_have_count(1)  # one that takes other files replaces the old one
         expect(self.input).to_be_enabled()
         self.input.fill(text)
         self.input.press("Enter")
+
+    @contextlib.contextmanager
+    def sidebar(self) -> Iterator[None]:
+        """Do something in the sidebar, which a phone has to open and close."""
+        opener = self.page.get_by_test_id("stExpandSidebarButton")
+        if hidden := opener.is_visible():
+            opener.click()
+        yield
+        if hidden:
+            self.page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
 
     def button(self, label: str) -> Locator:
         """Find a button."""

@@ -2,11 +2,16 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
+
+from tests.baking import app_tests, install
+from tests.browser.chat_page import ChatPage
+from tests.running import running
 
 WIDTHS = {"desktop": {"width": 1100, "height": 800}, "phone": {"width": 390, "height": 780}}
 
@@ -35,3 +40,33 @@ def width(request: pytest.FixtureRequest) -> str:
 def browser_context_args(browser_context_args: dict[str, Any], width: str) -> dict[str, Any]:
     """Open pages in this width."""
     return {**browser_context_args, "viewport": WIDTHS[width]}
+
+
+SLOW = {"words": tuple(f"word{n} " for n in range(12)), "pause": 0.25}
+
+
+def reply(**how: Any) -> Any:
+    """Return how the server shall answer: see Reply in the app's tests/model_server.py."""
+    return app_tests(install(model_provider="openai")).Reply(**how)
+
+
+@pytest.fixture(scope="session")
+def port_and_server() -> Iterator[tuple[int, Any]]:
+    """Start an app that is led to a server which plays the provider."""
+    app = install(model_provider="openai", project_slug="in-a-browser")
+    (app / "prompts" / "pirate.md").write_text("Talk like a pirate.", encoding="utf-8")
+    with app_tests(app).ModelServer() as server, running(app, server.environment) as port:
+        yield port, server
+
+
+@pytest.fixture
+def server(port_and_server: tuple[int, Any]) -> Any:
+    """Return that server, as it is when nobody has told it otherwise."""
+    port_and_server[1].reply = reply()
+    return port_and_server[1]
+
+
+@pytest.fixture
+def chat(page: Page, port_and_server: tuple[int, Any], server: Any) -> ChatPage:
+    """Open the page."""
+    return ChatPage(page, port_and_server[0])

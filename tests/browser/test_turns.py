@@ -1,46 +1,17 @@
 """Answers that are stopped, fail, and outlive a click or a lost connection, in a real browser."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.baking import app_tests, install
+from tests.baking import install
 from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import SLOW, reply
 from tests.running import running
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
-
-
-def reply(**how: Any) -> Any:
-    """Return how the server shall answer: see Reply in the app's tests/model_server.py."""
-    return app_tests(install(model_provider="openai")).Reply(**how)
-
-
-SLOW = {"words": tuple(f"word{n} " for n in range(12)), "pause": 0.25}
-
-
-@pytest.fixture(scope="module")
-def port_and_server() -> Iterator[tuple[int, Any]]:
-    """Start an app that is led to a server which plays the provider."""
-    app = install(model_provider="openai")
-    with app_tests(app).ModelServer() as server, running(app, server.environment) as port:
-        yield port, server
-
-
-@pytest.fixture
-def server(port_and_server: tuple[int, Any]) -> Any:
-    """Return that server, as it is when nobody has told it otherwise."""
-    port_and_server[1].reply = reply()
-    return port_and_server[1]
-
-
-@pytest.fixture
-def chat(page: Page, port_and_server: tuple[int, Any], server: Any) -> ChatPage:
-    """Open the page."""
-    return ChatPage(page, port_and_server[0])
 
 
 def test_stop_ends_an_answer_and_keeps_what_came(chat: ChatPage, server: Any) -> None:
@@ -114,3 +85,40 @@ def test_without_a_key_the_page_leads_to_it(page: Page, server: Any, screenshots
             page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
         chat.say("Hello?")
         expect(chat.answer).to_contain_text("Hello from the model.")
+
+
+def test_an_answer_outlives_a_lost_connection(chat: ChatPage, server: Any) -> None:
+    server.reply = reply(**SLOW)
+    chat.say("Tell me a story")
+    expect(chat.answer).to_contain_text("word1 ")
+    chat.page.evaluate("window.dispatchEvent(new Event('offline'))")
+    chat.page.context.set_offline(True)
+    chat.page.wait_for_timeout(500)
+    chat.page.context.set_offline(False)
+    chat.wait_for_the_end()
+    expect(chat.answer).to_contain_text("word0 word1 word2 word3 word4 word5 word6 word7 word8 word9 word10 word11")
+    expect(chat.messages).to_have_count(3)
+
+
+def test_before_the_first_word_there_is_a_skeleton_and_nothing_old(chat: ChatPage, server: Any) -> None:
+    server.reply = reply(words=("late",), pause=1.5)
+    starter = chat.button("Write a short poem about autumn.")
+    expect(starter).to_be_visible()
+    chat.say("Hello?")
+    expect(chat.answer.get_by_test_id("stSkeletonElement")).to_be_visible()
+    expect(starter).to_have_count(0, timeout=1000)
+    expect(chat.answer).to_contain_text("late")
+    expect(chat.answer.get_by_test_id("stSkeletonElement")).to_have_count(0)
+
+
+def test_a_reload_another_tab_and_another_browser_begin_anew(chat: ChatPage, browser: Any, server: Any) -> None:
+    chat.say("My secret")
+    chat.wait_for_the_end()
+    url = chat.page.url
+    other_browser = browser.new_context()
+    for page in (chat.page.context.new_page(), other_browser.new_page(), chat.page):
+        page.goto(url)
+        expect(page.get_by_text("How can I help you?")).to_be_visible()
+        expect(page.get_by_test_id("stChatMessage")).to_have_count(1)
+        expect(page.get_by_text("My secret")).to_have_count(0)
+    other_browser.close()

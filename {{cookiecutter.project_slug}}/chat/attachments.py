@@ -20,9 +20,9 @@ def accept_files(model: BaseChatModel | None) -> tuple[Callable[..., None], dict
     """Return what takes a question with files, and the chat input's options for what the model's profile says it reads.
 
     Parameters:
-        model: The chat model; text files go to any, as text.
+        model: The chat model; text files go to any, as text. None while the input is disabled, and shall look the same.
     """
-    profile = (model.profile if model else None) or {}
+    profile = (model.profile if model else {"image_inputs": True, "pdf_inputs": True}) or {}
     types = [*TEXT_TYPES, *(IMAGE_TYPES if profile.get("image_inputs") else [])]
     types += ["pdf"] if profile.get("pdf_inputs") else []
     return _ask_with_files, {"accept_file": "multiple", "file_type": types, "max_upload_size": MAX_MEGABYTES}

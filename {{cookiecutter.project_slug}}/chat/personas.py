@@ -1,6 +1,7 @@
 """Personas: each file in prompts/ is one, and a session may use an edited one."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import streamlit as st
 
@@ -9,20 +10,49 @@ from chat.prompts import PROMPTS, read_prompt
 NO_PERSONAS = ("greeting", "starters")
 
 
+@dataclass
+class Persona:
+    """The persona that a session uses.
+
+    Parameters:
+        name: Of its file in prompts/, without the ending.
+        edited: Prompts that this session has edited, by name.
+    """
+
+    name: str = "system"
+    edited: dict[str, str] = field(default_factory=dict)
+
+    def read(self) -> str:
+        """Return the system prompt."""
+        return self.edited.get(self.name) or read_prompt(self.name)
+
+
 def choose_persona() -> Callable[[], str]:
     """Draw the choice and return what reads the system prompt when it is needed."""
-    edited: dict[str, str] = st.session_state.setdefault("app.edited_prompts", {})
+    persona: Persona = st.session_state.setdefault("app.persona_in_use", Persona())
     names = sorted((path.stem for path in PROMPTS.glob("*.md") if path.stem not in NO_PERSONAS), key=_system_first)
     with st.sidebar:
-        name = st.selectbox("Persona", names, key="app.persona", format_func=_title) or "system"
-        with st.popover("Edit the prompt", icon=":material/edit:", width="stretch"), st.form(f"app.edit.{name}"):
-            text = st.text_area("System prompt", edited.get(name) or read_prompt(name), height=200)
-            if st.form_submit_button("Use in this session"):
-                edited[name] = text
-            if _is_development() and st.form_submit_button(f"Save to prompts/{name}.md"):
-                (PROMPTS / f"{name}.md").write_text(text, encoding="utf-8", newline="")
-                edited.pop(name, None)
-    return lambda: edited.get(name) or read_prompt(name)
+        st.selectbox("Persona", names, key="app.persona", format_func=_title, on_change=_choose, args=(persona,))
+        key = f"app.prompt.{persona.name}"
+        with st.popover("Edit the prompt", icon=":material/edit:", width="stretch"), st.form("app.edit_prompt"):
+            st.text_area("System prompt", persona.read(), height=200, key=key)
+            st.form_submit_button("Use in this session", on_click=_use, args=(persona, key))
+            if _is_development():
+                st.form_submit_button(f"Save to prompts/{persona.name}.md", on_click=_save, args=(persona, key))
+    return persona.read
+
+
+def _choose(persona: Persona) -> None:
+    persona.name = st.session_state["app.persona"]
+
+
+def _use(persona: Persona, key: str) -> None:
+    persona.edited[persona.name] = st.session_state[key]
+
+
+def _save(persona: Persona, key: str) -> None:
+    (PROMPTS / f"{persona.name}.md").write_text(st.session_state[key], encoding="utf-8", newline="")
+    persona.edited.pop(persona.name, None)
 
 
 def _is_development() -> bool:

@@ -1,6 +1,5 @@
 """The empty page: what this is, and questions to start with, from prompts/starters.md."""
 
-import streamlit as st
 from langchain_core.messages import HumanMessage
 from streamlit.delta_generator import DeltaGenerator
 
@@ -19,7 +18,7 @@ def offer_starters(place: DeltaGenerator, chat: Chat) -> None:
     if any(message.type == "human" for message in chat.history.messages):
         return
     place = place.container()
-    place.caption(f"You are talking with {chat.model_settings['name']}. Type a message below, or start with one of these:")
+    place.caption(f"You are talking with {chat.model_settings['name']}. Type a message, or start with one of these:")
     for number, line in enumerate(read_prompt("starters").splitlines()):
         if line.startswith("- "):
             turn = (HumanMessage(line.removeprefix("- ")), chat)

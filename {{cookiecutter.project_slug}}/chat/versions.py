@@ -19,13 +19,16 @@ def offer_versions(place: DeltaGenerator, message: BaseMessage, chat: Chat) -> N
         message: The message drawn above them; nothing is drawn unless it is the last answer.
         chat: Where and how to ask; without a model, only the pages are drawn.
     """
+    place = place.empty()  # else those of the answer before would stay until the next one has ended
     if message is not chat.history.messages[-1] or "status" not in message.response_metadata:
         return
+    place = place.container(horizontal=True, width="content", vertical_alignment="center")
     question = chat.history.messages[-2]
     if chat.model:
         place.button("Try again", icon=":material/refresh:", type="tertiary", on_click=_ask_again, args=(chat,))
         key = f"app.edited.{message.id}"
-        with place.popover("Edit", icon=":material/edit:", type="tertiary"), st.form("app.edit", border=False):
+        popover = place.popover("Edit", icon=":material/edit:", type="tertiary", key=f"app.edit.{message.id}")
+        with popover, st.form("app.edit", border=False):
             st.text_area("Your question", text_of(question), key=key)
             st.form_submit_button("Send", on_click=_ask_edited, args=(chat, key))
     versions = _versions(question)

