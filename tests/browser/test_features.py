@@ -1,6 +1,7 @@
 """What people expect of a chat product, done as they would do it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,24 @@ def test_several_conversations(chat: ChatPage, server: Any) -> None:
         chat.press("Undo delete")
         expect(chat.button("Cats")).to_be_visible()
     expect(chat.answer).to_contain_text("word11")
+
+
+def test_in_the_dark(chat: ChatPage, server: Any, screenshots: Path, width: str) -> None:
+    chat.page.emulate_media(color_scheme="dark")
+    with chat.sidebar():
+        chat.page.get_by_role("combobox", name="Persona").click()
+        chat.page.get_by_role("option", name="Pirate").click()
+        expect(chat.page.get_by_role("combobox", name="Persona")).to_have_value("Pirate")
+    server.reply = reply(words=("Ahoy.",))
+    chat.say("How do I sort a list in Python?")
+    chat.wait_for_the_end()
+    server.reply = reply(words=("Arr! Call `sorted`, matey:\n\n```python\nbooty = sorted(chest)\n```\n",))
+    chat.press("Try again")
+    expect(chat.answer).to_contain_text("Arr!")
+    chat.wait_for_the_end()
+    colour = chat.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", colour)[:3])) < 80
+    chat.screenshot(screenshots / f"dark-{width}.png")
 
 
 def test_personas_and_an_edited_prompt(chat: ChatPage, server: Any, screenshots: Path, width: str) -> None:
