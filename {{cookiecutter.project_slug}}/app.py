@@ -32,7 +32,8 @@ try:
     settings = read_settings()
     st.set_page_config(page_title=settings["title"], page_icon=":material/forum:")
     st.title(plain(settings["title"]))
-    st.caption(settings["model"]["notice"])
+    if notice := settings["model"]["notice"]:
+        st.caption(notice)
     keep_out_remote_images(settings["image_hosts"])
     session_key, read_system_prompt = settings["session_key"], partial(read_prompt, "system")
     session_key = choose_conversation(session_key)

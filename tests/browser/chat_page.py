@@ -46,8 +46,10 @@ class ChatPage:
         """Type a message and send it."""
         expect(self.input).to_have_count(1)  # one that takes other files replaces the old one
         expect(self.input).to_be_enabled()
+        before = self.messages.count()
         self.input.fill(text)
         self.input.press("Enter")
+        expect(self.messages).to_have_count(before + 2)  # the question and its answer, be it empty yet
 
     @contextlib.contextmanager
     def sidebar(self) -> Iterator[None]:
@@ -69,7 +71,7 @@ class ChatPage:
 
     def wait_for_the_end(self) -> None:
         """Wait until no answer grows any more."""
-        expect(self.button("Try again")).to_be_visible(timeout=60_000)
+        expect(self.answer.get_by_role("button", name="Try again")).to_be_visible(timeout=60_000)
         expect(self.button("Stop")).to_have_count(0)
 
     def screenshot(self, path: Path) -> None:

@@ -1,5 +1,6 @@
 """The memory guide's chain: prompt | model, wrapped so that the history goes in with each question."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -12,7 +13,7 @@ from chat.history import BaseChatMessageHistory, RunnableWithMessageHistory
 
 
 def build_chain(
-    model: BaseChatModel, system_prompt: str, history: BaseChatMessageHistory, files: list[Any]
+    model: BaseChatModel, system_prompt: str, history: BaseChatMessageHistory, files: Sequence[Any] = ()
 ) -> Runnable[Any, Any]:
     """Return a chain to be asked with `{"question": text}`.
 

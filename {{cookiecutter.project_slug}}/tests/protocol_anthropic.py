@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 
+USAGE = {"input_tokens": 7, "output_tokens": 5}
+
+
 def environment(url: str, key: str) -> dict[str, str]:
     """Return the variables that lead the client to the server at `url`."""
     return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_URL": url, "ANTHROPIC_API_KEY": key}
@@ -30,7 +33,7 @@ def stream(words: tuple[str, ...]) -> Iterator[bytes]:
     yield (
         begin
         + _event("content_block_stop", index=0)
-        + _event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 5})
+        + _event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage=USAGE)
         + _event("message_stop")
     )
 
