@@ -21,7 +21,7 @@ from chat.prompts import read_prompt
 from chat.settings import read_settings
 from chat.starters import offer_starters
 from chat.turn import Chat, ask, running_turn, text_of
-from chat.usage import limit_usage, show_usage
+from chat.usage import limit_usage, show_total, show_usage
 from chat.versions import offer_versions
 
 # Set-up: settings, key, model and history. `model` stays None while nothing can be asked.
@@ -89,3 +89,4 @@ for message in history.messages:
         ask_for_feedback(below, message)
         show_usage(below, message)
         offer_versions(below, message, chat)
+show_total(settings["tokens_per_session"])

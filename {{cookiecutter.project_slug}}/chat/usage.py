@@ -8,19 +8,15 @@ from streamlit.delta_generator import DeltaGenerator
 from chat.turn import turns_of_session
 
 
-def limit_usage(model: BaseChatModel | None, tokens: int) -> BaseChatModel | None:
-    """Draw what this session has used, and return the model while that is within the limit.
+def limit_usage(model: BaseChatModel | None, limit: int) -> BaseChatModel | None:
+    """Return the model while what this session has used is within the limit; say so when it is not.
 
     Parameters:
         model: The chat model, or None.
-        tokens: The most a session may use, in and out together; 0 means no limit.
+        limit: The tokens that a session may use, in and out together; 0 means no limit.
     """
-    answers = [turn.answer for turn in turns_of_session()]
-    used = sum(answer.usage_metadata["total_tokens"] for answer in answers if answer.usage_metadata)
-    if used:
-        st.sidebar.caption(f"Tokens in this session: {used:,}" + (f" of {tokens:,}" if tokens else ""))
-    if tokens and used >= tokens:
-        st.warning(f"This session has used the {tokens:,} tokens it may use: reload the page to begin a new one.")
+    if limit and _used() >= limit:
+        st.warning(f"This session has used the {limit:,} tokens it may use: reload the page to begin a new one.")
         return None
     return model
 
@@ -29,3 +25,14 @@ def show_usage(place: DeltaGenerator, message: BaseMessage) -> None:
     """Draw what an answer took, if the provider has said so."""
     if isinstance(message, AIMessage) and (used := message.usage_metadata):
         place.caption(f"{used['input_tokens']:,} tokens in, {used['output_tokens']:,} out")
+
+
+def show_total(limit: int) -> None:
+    """Draw what the session has used, in the sidebar. Comes last on the page, to count the answer that grew there."""
+    if used := _used():
+        st.sidebar.caption(f"Tokens in this session: {used:,}" + (f" of {limit:,}" if limit else ""))
+
+
+def _used() -> int:
+    answers = [turn.answer for turn in turns_of_session()]
+    return sum(answer.usage_metadata["total_tokens"] for answer in answers if answer.usage_metadata)

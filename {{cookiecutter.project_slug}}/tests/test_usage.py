@@ -16,7 +16,6 @@ def test_an_answer_and_the_session_show_their_tokens(page: AppTest) -> None:
     say(page, "First")
     assert "7 tokens in, 5 out" in captions(page)
     say(page, "Second")
-    page.run()
     assert "Tokens in this session: 24" in captions(page)
 
 
