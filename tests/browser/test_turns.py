@@ -1,10 +1,11 @@
 """Answers that are stopped, fail, and outlive a click or a lost connection, in a real browser."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.baking import install
 from tests.browser.chat_page import ChatPage
@@ -87,15 +88,22 @@ def test_without_a_key_the_page_leads_to_it(page: Page, server: Any, screenshots
         expect(chat.answer).to_contain_text("Hello from the model.")
 
 
-def test_an_answer_outlives_a_lost_connection(chat: ChatPage, server: Any) -> None:
+def test_an_answer_outlives_a_lost_connection(page: Page, port_and_server: tuple[int, Any], server: Any) -> None:
+    connections: list[WebSocketRoute] = []
+
+    def connect(connection: WebSocketRoute) -> None:
+        connection.connect_to_server()
+        connections.append(connection)
+
+    page.route_web_socket(re.compile("/_stcore/stream"), connect)
+    chat = ChatPage(page, port_and_server[0])
     server.reply = reply(**SLOW)
     chat.say("Tell me a story")
     expect(chat.answer).to_contain_text("word1 ")
-    chat.page.evaluate("window.dispatchEvent(new Event('offline'))")
-    chat.page.context.set_offline(True)
-    chat.page.wait_for_timeout(500)
-    chat.page.context.set_offline(False)
+    (connection,) = connections
+    connection.close()
     chat.wait_for_the_end()
+    assert len(connections) == 2
     expect(chat.answer).to_contain_text("word0 word1 word2 word3 word4 word5 word6 word7 word8 word9 word10 word11")
     expect(chat.messages).to_have_count(3)
 
