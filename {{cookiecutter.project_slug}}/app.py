@@ -89,4 +89,4 @@ for message in history.messages:
         ask_for_feedback(below, message)
         show_usage(below, message)
         offer_versions(below, message, chat)
-show_total(settings["tokens_per_session"])
+show_total(model, settings["tokens_per_session"])

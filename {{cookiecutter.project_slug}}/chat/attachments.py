@@ -34,7 +34,10 @@ def show_files(message: BaseMessage) -> None:
         if not isinstance(block, dict):
             continue
         if block["type"] == "image":
-            st.image(base64.b64decode(block["base64"]), width=300)
+            try:
+                st.image(base64.b64decode(block["base64"]), width=300)
+            except OSError:  # the file is damaged, or only called a picture
+                st.badge("A picture that cannot be shown", icon=":material/broken_image:", color="gray")
         elif block["type"] == "file":
             st.badge(plain(block["filename"]), icon=":material/description:", color="gray")
         else:

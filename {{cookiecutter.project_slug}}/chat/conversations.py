@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from chat.markdown import plain
+from chat.turn import text_of
 
 UNTITLED = "Untitled chat"
 
@@ -24,7 +25,8 @@ class Conversation:
     @property
     def title(self) -> str:
         """The name, else the first question, else that it is new."""
-        questions = (message.text for message in st.session_state.get(self.session_key, []) if message.type == "human")
+        messages = st.session_state.get(self.session_key, [])
+        questions = (text_of(message) for message in messages if message.type == "human")
         return self.name or " ".join(next(questions, "").split())[:60] or UNTITLED
 
 
@@ -51,7 +53,9 @@ def choose_conversation(session_key: str) -> str:
 def _draw(conversation: Conversation) -> None:
     key, title = conversation.session_key, conversation.title
     if st.session_state.get("app.renamed") == key:
-        st.text_input("New name", title, key="app.name", max_chars=60, on_change=_rename, args=(conversation,))
+        name_key = f"app.name.{key}"
+        st.text_input("New name", title, key=name_key, max_chars=60, on_change=_rename, args=(conversation, name_key))
+        st.button("Done", on_click=_rename, args=(conversation, name_key), key="app.renaming_done")
         return
     row = st.container(horizontal=True, gap=None, wrap=False)
     kind = "secondary" if key == st.session_state["app.open"] else "tertiary"
@@ -76,11 +80,13 @@ def _begin() -> None:
 
 
 def _open(session_key: str) -> None:
-    st.session_state["app.open"] = session_key
+    # A second click may come before the page has changed: what it was meant for may be gone.
+    if any(conversation.session_key == session_key for conversation in st.session_state["app.conversations"]):
+        st.session_state["app.open"] = session_key
 
 
-def _rename(conversation: Conversation) -> None:
-    conversation.name = st.session_state["app.name"].strip()
+def _rename(conversation: Conversation, name_key: str) -> None:
+    conversation.name = st.session_state[name_key].strip()
     st.session_state["app.renamed"] = None
 
 
@@ -88,6 +94,8 @@ def _act(conversation: Conversation) -> None:
     conversations = st.session_state["app.conversations"]
     if st.session_state[f"app.menu.{conversation.session_key}"] == "Rename":
         st.session_state["app.renamed"] = conversation.session_key
+        return
+    if conversation not in conversations:
         return
     st.session_state["app.deleted"] = (conversations.index(conversation), conversation)
     conversations.remove(conversation)
@@ -98,6 +106,8 @@ def _act(conversation: Conversation) -> None:
 
 
 def _undo() -> None:
+    if not st.session_state["app.deleted"]:
+        return
     place, conversation = st.session_state["app.deleted"]
     st.session_state["app.conversations"].insert(place, conversation)
     st.session_state["app.deleted"] = None

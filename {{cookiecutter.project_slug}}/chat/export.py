@@ -1,12 +1,16 @@
 """A conversation as Markdown to read and as JSON to restore; the JSON is LangChain's own form of messages."""
 
+import base64
 import json
 from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
 
 import streamlit as st
-from langchain_core.messages import BaseMessage, messages_from_dict, messages_to_dict
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_from_dict, messages_to_dict
 
 from chat.history import BaseChatMessageHistory
+from chat.markdown import plain
 from chat.turn import text_of
 
 NAMES = {"human": "You", "ai": "Assistant"}
@@ -50,15 +54,47 @@ def _import(history: BaseChatMessageHistory) -> None:
     if not (file := st.session_state["app.import"]):
         return
     try:
-        messages = messages_from_dict(json.loads(file.getvalue()))
-        if not messages or not all(message.type in NAMES for message in messages):
-            raise ValueError("nothing but questions and answers belongs here")
-        for message in messages:
-            text_of(message)
+        messages = _checked(messages_from_dict(json.loads(file.getvalue())))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
-        st.session_state["app.import_problem"] = f"{file.name} is no exported chat: nothing was changed."
+        st.session_state["app.import_problem"] = f"{plain(file.name)} is no exported chat: nothing was changed."
         return
-    for message in messages:
-        if message.response_metadata.get("status") == "running":
-            message.response_metadata["status"] = "stopped"
     history.messages[:] = messages
+
+
+def _checked(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """Return the messages made anew from what may stand in them: a greeting or none, then questions and answers."""
+    greeted = messages[0].type == "ai" and "status" not in messages[0].response_metadata
+    greeting, turns = messages[:greeted], messages[greeted:]
+    if [message.type for message in turns] != ["human", "ai"] * (len(turns) // 2):
+        raise ValueError("questions and answers do not take turns")
+    checked: list[BaseMessage] = [AIMessage(_text(message.content)) for message in greeting]
+    for question, answer in zip(turns[::2], turns[1::2], strict=True):
+        checked.append(HumanMessage(_content(question.content), id=str(uuid4())))
+        said = answer.response_metadata
+        status = said.get("status") if said.get("status") in ("complete", "failed") else "stopped"
+        kept: dict[str, Any] = {"status": status}
+        kept |= {"error": _text(said["error"])} if "error" in said else {}
+        kept |= {"feedback": said["feedback"]} if said.get("feedback") in (0, 1) else {}
+        used = answer.usage_metadata if isinstance(answer, AIMessage) else None
+        checked.append(AIMessage(_text(answer.content), id=str(uuid4()), response_metadata=kept, usage_metadata=used))
+    return checked
+
+
+def _text(text: Any) -> str:
+    text.encode()  # raises if it is no text, or holds half a character
+    return text
+
+
+def _content(content: Any) -> Any:
+    if isinstance(content, str):
+        return _text(content)
+    first, *files = content
+    return [{"type": "text", "text": _text(first["text"])}, *(_file(block) for block in files)]
+
+
+def _file(block: dict[str, Any]) -> dict[str, Any]:
+    if block["type"] == "text":
+        return {"type": "text", "text": _text(block["text"])}
+    base64.b64decode(block["base64"], validate=True)
+    fields = ("type", "base64", "mime_type", *(["filename"] if block["type"] == "file" else []))
+    return {field: _text(block[field]) for field in fields}

@@ -24,16 +24,18 @@ class Persona:
 
     def read(self) -> str:
         """Return the system prompt."""
-        return self.edited.get(self.name) or read_prompt(self.name)
+        return self.edited[self.name] if self.name in self.edited else read_prompt(self.name)
 
 
 def choose_persona() -> Callable[[], str]:
     """Draw the choice and return what reads the system prompt when it is needed."""
     persona: Persona = st.session_state.setdefault("app.persona_in_use", Persona())
     names = sorted((path.stem for path in PROMPTS.glob("*.md") if path.stem not in NO_PERSONAS), key=_system_first)
+    if persona.name not in names:  # its file has gone
+        persona.name = "system"
     with st.sidebar:
         st.selectbox("Persona", names, key="app.persona", format_func=_title, on_change=_choose, args=(persona,))
-        key = f"app.prompt.{persona.name}"
+        key = f"app.prompt.{persona.name}.{hash(persona.read())}"  # another field when the file has changed
         with st.popover("Edit the prompt", icon=":material/edit:", width="stretch"), st.form("app.edit_prompt"):
             st.text_area("System prompt", persona.read(), height=200, key=key)
             st.form_submit_button("Use in this session", on_click=_use, args=(persona, key))

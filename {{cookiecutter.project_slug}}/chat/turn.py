@@ -12,6 +12,7 @@ import streamlit as st
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, trim_messages
 from langchain_core.messages.ai import add_usage
+from langchain_core.messages.utils import count_tokens_approximately
 
 from chat.chain import build_chain
 from chat.errors import ChatError, explain
@@ -118,7 +119,7 @@ class Turn(BaseChatMessageHistory):
             self.messages = trim_messages(
                 self.messages,
                 max_tokens=self._chat.model_settings["history_tokens"],
-                token_counter="approximate",
+                token_counter=_count_tokens,
                 start_on="human",
             )
             files = self.question.content[1:] if isinstance(self.question.content, list) else []
@@ -155,6 +156,11 @@ class Turn(BaseChatMessageHistory):
 
     def clear(self) -> None:
         """Do nothing: the real history is not the turn's to clear."""
+
+
+def _count_tokens(messages: Sequence[BaseMessage]) -> int:
+    """Return about how many tokens the texts have; pictures and PDF files count nothing, else one would be all."""
+    return count_tokens_approximately([message.model_copy(update={"content": message.text}) for message in messages])
 
 
 def text_of(message: BaseMessage) -> str:

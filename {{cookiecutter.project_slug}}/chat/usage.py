@@ -27,8 +27,15 @@ def show_usage(place: DeltaGenerator, message: BaseMessage) -> None:
         place.caption(f"{used['input_tokens']:,} tokens in, {used['output_tokens']:,} out")
 
 
-def show_total(limit: int) -> None:
-    """Draw what the session has used, in the sidebar. Comes last on the page, to count the answer that grew there."""
+def show_total(model: BaseChatModel | None, limit: int) -> None:
+    """Draw what the session has used, in the sidebar. Comes last on the page, to count the answer that grew there.
+
+    Parameters:
+        model: What `limit_usage` returned; if this answer was the last one allowed, the page is drawn again.
+        limit: As for `limit_usage`.
+    """
+    if model and limit and _used() >= limit:
+        st.rerun()
     if used := _used():
         st.sidebar.caption(f"Tokens in this session: {used:,}" + (f" of {limit:,}" if limit else ""))
 

@@ -25,29 +25,39 @@ def offer_versions(place: DeltaGenerator, message: BaseMessage, chat: Chat) -> N
     place = place.container(horizontal=True, width="content", vertical_alignment="center")
     question = chat.history.messages[-2]
     if chat.model:
-        place.button("Try again", icon=":material/refresh:", type="tertiary", on_click=_ask_again, args=(chat,))
+        place.button("Try again", icon=":material/refresh:", type="tertiary", on_click=_ask_again, args=(chat, message))
         key = f"app.edited.{message.id}"
         popover = place.popover("Edit", icon=":material/edit:", type="tertiary", key=f"app.edit.{message.id}")
         with popover, st.form("app.edit", border=False):
             st.text_area("Your question", text_of(question), key=key)
-            st.form_submit_button("Send", on_click=_ask_edited, args=(chat, key))
+            st.form_submit_button("Send", on_click=_ask_edited, args=(chat, message, key))
     versions = _versions(question)
     shown = [number for number, version in enumerate(versions, start=1) if version[1] is message]
     if len(versions) > 1 and shown:
         key = f"app.version.{message.id}"
-        place.pagination(len(versions), default=shown[0], key=key, on_change=_show, args=(chat, key))
+        place.pagination(len(versions), default=shown[0], key=key, on_change=_show, args=(chat, message, key))
 
 
 def _versions(question: BaseMessage) -> list[Version]:
     return st.session_state.setdefault("app.versions", {}).get(question.id, [])
 
 
-def _ask_again(chat: Chat) -> None:
-    _replace(chat, chat.history.messages[-2].content)
+# A click may come when what it was meant for is no longer the last answer: each callback looks first.
 
 
-def _ask_edited(chat: Chat, key: str) -> None:
-    old, text = chat.history.messages[-2].content, st.session_state[key]
+def _ask_again(chat: Chat, answer: BaseMessage) -> None:
+    if answer is chat.history.messages[-1]:
+        _replace(chat, chat.history.messages[-2].content)
+
+
+def _ask_edited(chat: Chat, answer: BaseMessage, key: str) -> None:
+    text = st.session_state[key]
+    if not text.strip():
+        return
+    if answer is not chat.history.messages[-1]:
+        start(HumanMessage(text), chat)
+        return
+    old = chat.history.messages[-2].content
     _replace(chat, text if isinstance(old, str) else [{"type": "text", "text": text}, *old[1:]])
 
 
@@ -56,9 +66,10 @@ def _replace(chat: Chat, content: Any) -> None:
     versions = _versions(question) or [[question, answer]]
     chat.history.messages[:] = earlier
     start(HumanMessage(content, id=question.id), chat)
-    worth_keeping = [version for version in versions if version[1].text]
+    worth_keeping = [version for version in versions if version[1].text or version[0].content != content]
     st.session_state["app.versions"][question.id] = [*worth_keeping, chat.history.messages[-2:]]
 
 
-def _show(chat: Chat, key: str) -> None:
-    chat.history.messages[-2:] = _versions(chat.history.messages[-2])[st.session_state[key] - 1]
+def _show(chat: Chat, answer: BaseMessage, key: str) -> None:
+    if answer is chat.history.messages[-1]:
+        chat.history.messages[-2:] = _versions(chat.history.messages[-2])[st.session_state[key] - 1]

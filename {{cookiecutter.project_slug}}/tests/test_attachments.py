@@ -38,6 +38,26 @@ def test_a_file_alone_is_asked_about_by_its_name(page: AppTest, server: ModelSer
     assert "Buy milk" in json.dumps(server.requests[-1])
 
 
+def test_a_damaged_picture_does_not_stop_the_page(page: AppTest) -> None:
+    page.chat_input[0].upload("a.txt", b"only a text", "text/plain")
+    say(page, "What is it?")
+    question = page.session_state[read_settings()["session_key"]][-2]
+    encoded = base64.b64encode(b"no picture").decode()
+    question.content[1] = {"type": "image", "base64": encoded, "mime_type": "image/png"}
+    assert transcript(page.run())[-1] == ("ai", "Hello from the model.")
+
+
+def test_a_large_file_does_not_push_the_chat_out_of_the_models_sight(page: AppTest, server: ModelServer) -> None:
+    page.chat_input[0].upload("a.txt", b"only a text", "text/plain")
+    say(page, "What is it?")
+    question = page.session_state[read_settings()["session_key"]][-2]
+    encoded = base64.b64encode(b"%PDF" * 100_000).decode()
+    question.content[1] = {"type": "image", "base64": encoded, "mime_type": "image/png"}
+    question.content.append({"type": "text", "text": "small"})
+    say(page, "And then?")
+    assert "What is it?" in json.dumps(server.requests[-1])
+
+
 @pytest.mark.parametrize(
     ("name", "data", "mime_type"), [("a.png", PNG, "image/png"), ("a.pdf", b"%PDF-", "application/pdf")]
 )

@@ -27,6 +27,5 @@ def test_a_session_that_has_used_its_tokens_is_told(page: AppTest, monkeypatch: 
     say(page, "First")
     assert not page.chat_input[0].disabled
     say(page, "Second")
-    page.run()
     assert "has used the 20 tokens" in page.warning[0].value
     assert page.chat_input[0].disabled

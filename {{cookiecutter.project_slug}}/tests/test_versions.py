@@ -1,7 +1,9 @@
 """The last answer again, or to an edited question; earlier versions can be paged through."""
 
+from langchain_core.messages import AIMessage, HumanMessage
 from streamlit.testing.v1 import AppTest
 
+from chat.settings import read_settings
 from tests.model_server import ModelServer, Reply
 from tests.pages import labels, press, say, transcript
 
@@ -43,3 +45,14 @@ def test_after_a_refusal_one_can_try_again(page: AppTest, server: ModelServer) -
 
 def test_a_greeting_cannot_be_had_again(page: AppTest) -> None:
     assert "Try again" not in labels(page)
+
+
+def test_an_edit_that_comes_late_is_a_question_of_its_own(page: AppTest) -> None:
+    say(page, "First?")
+    key = next(str(area.key) for area in page.text_area if "app.edited" in str(area.key))
+    send = next(button for button in page.button if button.label == "Send")
+    next(area for area in page.text_area if area.key == key).set_value("Edited?")
+    messages = page.session_state[read_settings()["session_key"]]
+    messages += [HumanMessage("Second?", id="2"), AIMessage("Yes.", id="3", response_metadata={"status": "complete"})]
+    send.click().run()
+    assert [text for who, text in transcript(page) if who == "human"] == ["First?", "Second?", "Edited?"]
