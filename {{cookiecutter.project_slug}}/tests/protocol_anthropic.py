@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-
 USAGE = {"input_tokens": 7, "output_tokens": 5}
 
 
