@@ -1,7 +1,8 @@
 """Messages arrive, in order, also when the machine is busy or the connection breaks.
 
 Streamlit hands what the browser sent (a message, a pressed button) to a new run of the page, and loses it in three
-ways, each of which befell one message in some hundred with eight busy users on two cores:
+ways. The first and the last befell one message in some hundred with eight busy users on two cores; the second follows
+from Streamlit's code:
 
 1. The next event comes before the run has taken over what it brought: it is ended first. Here, it is ended after that.
 2. Runs take over in another order than their events came, or while another one tidies the session's widgets. Here, a
