@@ -87,6 +87,18 @@ def install(**answers: str) -> Path:
     return folder
 
 
+def copy_app(made: Path, folder: Path) -> Path:
+    """Copy an installed app, to be edited; the installed packages are shared.
+
+    Parameters:
+        made: The app.
+        folder: A folder that does not exist yet.
+    """
+    app = Path(shutil.copytree(made, folder, ignore=shutil.ignore_patterns(".venv")))
+    (app / ".venv").symlink_to(made / ".venv", target_is_directory=True)
+    return app
+
+
 @functools.cache
 def app_tests(app: Path) -> ModuleType:
     """Return the package of an app's own tests, for the model server that speaks its provider's protocol."""

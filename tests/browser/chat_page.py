@@ -69,9 +69,9 @@ class ChatPage:
         """Press a button."""
         self.button(label).click()
 
-    def wait_for_the_end(self) -> None:
+    def wait_for_the_end(self, seconds: float = 60) -> None:
         """Wait until no answer grows any more."""
-        expect(self.answer.get_by_role("button", name="Try again")).to_be_visible(timeout=60_000)
+        expect(self.answer.get_by_role("button", name="Try again")).to_be_visible(timeout=seconds * 1000)
         expect(self.button("Stop")).to_have_count(0)
 
     def screenshot(self, path: Path) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
+from tests.baking import copy_app, install
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import SLOW, reply
+from tests.running import running
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
 
@@ -115,6 +117,25 @@ def test_personas_and_an_edited_prompt(chat: ChatPage, server: Any, screenshots:
     expect(chat.messages).to_have_count(5)
     chat.wait_for_the_end()
     assert server.conversation()[0] == ("system", "Talk like an owl.")
+
+
+def test_a_prompt_is_saved_from_the_page_in_development_only(page: Page, server: Any, tmp_path: Path) -> None:
+    made = install(model_provider="openai")
+    for development in (False, True):
+        app = copy_app(made, tmp_path / f"app-{development}")
+        # Not headless, Streamlit would open a browser of its own.
+        env = server.environment | {"BROWSER": "true"}
+        with running(app, env, f"--server.headless={not development}".lower()) as port:
+            chat = ChatPage(page, port)
+            with chat.sidebar():
+                chat.press("Edit the prompt")
+                page.get_by_role("textbox", name="System prompt").fill("Talk like an owl.")
+                expect(chat.button("Use in this session")).to_be_visible()
+                expect(chat.button("Save to .+")).to_have_count(int(development))
+                if development:
+                    chat.press("Save to .+")
+                    page.wait_for_timeout(1000)
+        assert ((app / "prompts" / "system.md").read_text(encoding="utf-8") == "Talk like an owl.") == development
 
 
 def test_files_go_along(chat: ChatPage, server: Any) -> None:

@@ -1,13 +1,20 @@
 """Text from users and models never runs and never carries anything out, in a real browser."""
 
-from typing import Any
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
+from tests.baking import REPOSITORY, copy_app, install
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import reply
+from tests.running import running
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
 
@@ -41,6 +48,29 @@ def test_hostile_text_is_only_text(chat: ChatPage, server: Any) -> None:
     assert all("csp" in url or "BLOCKED" in url.upper() for url in blocked), blocked
 
 
+def test_an_image_is_loaded_from_a_host_that_the_owner_allows(page: Page, server: Any, tmp_path: Path) -> None:
+    app = copy_app(install(model_provider="openai"), tmp_path / "app")
+    shutil.copy(REPOSITORY / "docs" / "images" / "conversation-phone.png", tmp_path / "picture.png")
+    files = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path))
+    threading.Thread(target=files.serve_forever, daemon=True).start()
+    host = f"127.0.0.1:{files.server_port}"
+    settings = (app / "settings.toml").read_text(encoding="utf-8")
+    server.reply = reply(words=(f"![A picture](http://{host}/picture.png)",))
+    for allowed in (False, True):
+        hosts = f'image_hosts = ["{host}"]' if allowed else "image_hosts = []"
+        (app / "settings.toml").write_text(settings.replace("image_hosts = []", hosts), encoding="utf-8")
+        with running(app, server.environment) as port:
+            chat = ChatPage(page, port)
+            chat.say("Draw")
+            chat.wait_for_the_end()
+            image = chat.answer.locator("img[src^=http]")
+            expect(image).to_have_count(1)
+            page.wait_for_timeout(500)
+            assert (image.evaluate("image => image.naturalWidth") > 0) == allowed
+    files.shutdown()
+    files.server_close()
+
+
 @pytest.mark.parametrize(
     "bomb",
     [
@@ -70,7 +100,10 @@ def test_all_that_markdown_has_is_drawn(chat: ChatPage, server: Any) -> None:
     assert overflow <= 0
 
 
-def test_no_serious_accessibility_fault_of_ours(chat: ChatPage) -> None:
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_no_serious_accessibility_fault_of_ours(chat: ChatPage, colours: Literal["light", "dark"]) -> None:
+    chat.page.emulate_media(color_scheme=colours)
+    chat.page.reload()
     chat.say("Hello")
     chat.wait_for_the_end()
     found = Axe().run(chat.page).response["violations"]

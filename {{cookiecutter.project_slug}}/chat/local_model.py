@@ -72,6 +72,8 @@ def start_server(model_path: str) -> tuple[str, str, Any]:
     params.n_ctx = CONTEXT_TOKENS
     params.n_parallel = ANSWERS_AT_ONCE
     params.kv_unified = True  # else each answer gets its fixed share of n_ctx
+    # Its threads wait for each other in a loop: where something else takes one's core, all crawl (110 to 1.4 tokens/s).
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, (os.cpu_count() or 2) // 2)
     params.cache_ram_mib = 0  # else kept prompts may take 8 GiB
     params.sse_ping_interval = 1  # seconds; how soon it notices that nobody reads an answer any more
     params.verbosity = -1

@@ -53,8 +53,15 @@ def _use(persona: Persona, key: str) -> None:
 
 
 def _save(persona: Persona, key: str) -> None:
-    (PROMPTS / f"{persona.name}.md").write_text(st.session_state[key], encoding="utf-8", newline="")
-    persona.edited.pop(persona.name, None)
+    _use(persona, key)
+    file = PROMPTS / f"{persona.name}.md"
+    try:
+        file.with_suffix(".new").write_text(st.session_state[key], encoding="utf-8", newline="")
+        file.with_suffix(".new").replace(file)  # a full disk leaves the old one whole
+    except OSError as error:
+        st.error(f"prompts/{file.name} cannot be written ({error.strerror}): the edit counts in this session only.")
+    else:
+        del persona.edited[persona.name]
 
 
 def _is_development() -> bool:

@@ -20,6 +20,7 @@ from chat.history import BaseChatMessageHistory
 
 REDRAW_SECONDS = 0.1  # each redraw sends the whole answer again, so words are joined for this long
 NOTICE_SECONDS = 0.2  # how soon a page that waits for a silent model notices that nobody needs it any more
+TOKENS_PER_FILE = 1000  # about a large picture's or a page's, with the providers that say so
 LAST_MESSAGES = 200  # never look at more of a long chat than this; history_tokens bounds what is sent
 
 
@@ -159,8 +160,10 @@ class Turn(BaseChatMessageHistory):
 
 
 def _count_tokens(messages: Sequence[BaseMessage]) -> int:
-    """Return about how many tokens the texts have; pictures and PDF files count nothing, else one would be all."""
-    return count_tokens_approximately([message.model_copy(update={"content": message.text}) for message in messages])
+    """Return about how many tokens the messages have; LangChain would count the letters of a file's base64."""
+    files = [block for message in messages if isinstance(message.content, list) for block in message.content[1:]]
+    texts = [message.model_copy(update={"content": message.text}) for message in messages]
+    return count_tokens_approximately(texts) + TOKENS_PER_FILE * sum("base64" in block for block in files)
 
 
 def text_of(message: BaseMessage) -> str:

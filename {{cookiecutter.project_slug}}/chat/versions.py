@@ -34,8 +34,8 @@ def offer_versions(place: DeltaGenerator, message: BaseMessage, chat: Chat) -> N
     versions = _versions(question)
     shown = [number for number, version in enumerate(versions, start=1) if version[1] is message]
     if len(versions) > 1 and shown:
-        key = f"app.version.{message.id}"
-        place.pagination(len(versions), default=shown[0], key=key, on_change=_show, args=(chat, message, key))
+        key = f"app.version.{versions[-1][1].id}"  # the same while one pages: a quick second click counts too
+        place.pagination(len(versions), default=shown[0], key=key, on_change=_show, args=(chat, question, key))
 
 
 def _versions(question: BaseMessage) -> list[Version]:
@@ -70,6 +70,6 @@ def _replace(chat: Chat, content: Any) -> None:
     st.session_state["app.versions"][question.id] = [*worth_keeping, chat.history.messages[-2:]]
 
 
-def _show(chat: Chat, answer: BaseMessage, key: str) -> None:
-    if answer is chat.history.messages[-1]:
-        chat.history.messages[-2:] = _versions(chat.history.messages[-2])[st.session_state[key] - 1]
+def _show(chat: Chat, question: BaseMessage, key: str) -> None:
+    if question.id == chat.history.messages[-2].id:  # each version of it has this id
+        chat.history.messages[-2:] = _versions(question)[st.session_state[key] - 1]

@@ -47,7 +47,12 @@ def test_a_damaged_picture_does_not_stop_the_page(page: AppTest) -> None:
     assert transcript(page.run())[-1] == ("ai", "Hello from the model.")
 
 
-def test_a_large_file_does_not_push_the_chat_out_of_the_models_sight(page: AppTest, server: ModelServer) -> None:
+def test_a_large_file_does_not_push_the_chat_out_of_the_models_sight(
+    page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read_settings()
+    settings["model"]["history_tokens"] = 3000
+    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
     page.chat_input[0].upload("a.txt", b"only a text", "text/plain")
     say(page, "What is it?")
     question = page.session_state[read_settings()["session_key"]][-2]

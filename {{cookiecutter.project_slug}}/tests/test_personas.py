@@ -50,3 +50,17 @@ def test_only_in_development_it_can_be_saved(
         page.text_area[0].set_value("Saved “so”\n")
         press(page, "Save to prompts/system.md")
         assert (folder / "system.md").read_text(encoding="utf-8") == "Saved “so”\n"
+
+
+def test_what_cannot_be_saved_is_said_and_counts_in_this_session(
+    folder: Path, page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(personas, "_is_development", lambda: True)
+    (folder / "system.new").mkdir()  # stands in the way
+    before = (folder / "system.md").read_text(encoding="utf-8")
+    page.run().text_area[0].set_value("Talk like an owl.")
+    press(page, "Save to prompts/system.md")
+    assert "prompts/system.md cannot be written" in page.error[0].value
+    assert (folder / "system.md").read_text(encoding="utf-8") == before
+    say(page, "Hello")
+    assert server.conversation()[0] == ("system", "Talk like an owl.")
