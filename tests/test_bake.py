@@ -82,7 +82,7 @@ def test_the_page_and_the_app_stay_small() -> None:
     assert len((SOURCE / "app.py").read_text(encoding="utf-8").splitlines()) <= 120
     paths = [SOURCE / "app.py", *SOURCE.glob("chat/*.py")]
     # Lines of code: nobody shall save on docstrings, comments and blank lines.
-    assert sum(SourceAnalysis.from_file(path, "app").code_count for path in paths) <= 840
+    assert sum(SourceAnalysis.from_file(path, "app").code_count for path in paths) <= 980
 
 
 def test_short_answers_come_back_from_settings_as_given() -> None:

@@ -16,12 +16,14 @@ from chat.images import keep_out_remote_images
 from chat.key import find_key
 from chat.markdown import plain
 from chat.model import build_model
+from chat.other_models import choose_model
 from chat.personas import choose_persona
 from chat.prompts import read_prompt
 from chat.settings import read_settings
 from chat.starters import offer_starters
+from chat.thinking import show_thinking
 from chat.turn import Chat, ask, running_turn, text_of
-from chat.usage import limit_usage, show_total, show_usage
+from chat.usage import limit_usage, show_context, show_total, show_usage
 from chat.versions import offer_versions
 
 # Set-up: settings, key, model and history. `model` stays None while nothing can be asked.
@@ -37,6 +39,7 @@ try:
     keep_out_remote_images(settings["image_hosts"])
     session_key, read_system_prompt = settings["session_key"], partial(read_prompt, "system")
     session_key = choose_conversation(session_key)
+    settings = choose_model(settings)
     read_system_prompt = choose_persona()
     key = find_key(settings["model"])
     model = build_model(settings, key) if key is not None else None
@@ -67,17 +70,22 @@ for message in history.messages:
             st.text(text_of(message))  # as typed: a price in $ is no formula
             show_files(message)
             continue
-        answer, below = st.empty(), st.container(horizontal=True, vertical_alignment="center")
+        thoughts, answer = st.empty(), st.empty()
+        below = st.container(horizontal=True, vertical_alignment="center")
         if turn and message is turn.answer:
             stop = below.empty()
             stop.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop")
             for text in turn.follow():
-                if text:
+                show_thinking(thoughts, message)
+                if turn.note:
+                    answer.info(turn.note)
+                elif text:
                     answer.markdown(text)
                 else:
                     answer.skeleton(40)
             stop.empty()
         elif message.text:
+            show_thinking(thoughts, message)
             answer.markdown(message.text)
         if not message.text:
             answer.empty()
@@ -89,4 +97,7 @@ for message in history.messages:
         ask_for_feedback(below, message)
         show_usage(below, message)
         offer_versions(below, message, chat)
+if history.messages and (unseen := history.messages[-1].response_metadata.get("unseen")):
+    st.caption(f"This chat has grown long: of its questions and answers, the model no longer sees the first {unseen}.")
+show_context(chat)
 show_total(model, settings["tokens_per_session"])

@@ -3,6 +3,9 @@
 import logging
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -90,6 +93,24 @@ def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
     frames = "".join(traceback.format_tb(error.__traceback__))
     logging.getLogger(__name__).error("%s, raised at\n%s", type(error).__name__, frames)
     return UNKNOWN.format(kind=type(error).__name__)
+
+
+def retry_after(error: BaseException) -> float | None:
+    """Return how many seconds the provider asks to wait before the next try, if it does.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+
+    Parameters:
+        error: What the chain raised.
+    """
+    for each in islice(_with_causes(error), 20):
+        headers = getattr(each, "headers", None) or getattr(getattr(each, "response", None), "headers", None) or {}
+        if value := headers.get("retry-after"):
+            with suppress(ValueError):
+                return float(value)
+            with suppress(ValueError):
+                return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    return None
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -41,6 +41,7 @@ class ChatLocal(ChatOpenAI):
             http_client=openai.DefaultHttpxClient(trust_env=False),
             http_async_client=openai.DefaultAsyncHttpxClient(trust_env=False),
             http_socket_options=(),  # else langchain-openai warns that it will not use that proxy
+            profile={"max_input_tokens": CONTEXT_TOKENS},
             **arguments,
         )
 

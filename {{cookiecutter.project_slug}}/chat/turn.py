@@ -3,25 +3,28 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from math import ceil
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import streamlit as st
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, trim_messages
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.ai import add_usage
-from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.runnables import Runnable
 
 from chat.chain import build_chain
-from chat.errors import ChatError, explain
+from chat.context import fit, unseen_questions
+from chat.errors import ChatError, explain, retry_after
 from chat.history import BaseChatMessageHistory
+from chat.thinking import thoughts_of
 
 REDRAW_SECONDS = 0.1  # each redraw sends the whole answer again, so words are joined for this long
 NOTICE_SECONDS = 0.2  # how soon a page that waits for a silent model notices that nobody needs it any more
-TOKENS_PER_FILE = 1000  # about a large picture's or a page's, with the providers that say so
-LAST_MESSAGES = 200  # never look at more of a long chat than this; history_tokens bounds what is sent
+WAIT_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 
 
 class _Answers(threading.Thread):
@@ -68,7 +71,8 @@ class Turn(BaseChatMessageHistory):
     as its history: `messages` is what the model shall see, and what it then adds is there already.
 
     The answer's `response_metadata` says how it stands: `status` is "running", "complete", "stopped" or "failed",
-    and `error` is the sentence for a failed one.
+    `error` is the sentence for a failed one, `thinking` what the model thought, and `unseen` how many earlier questions
+    it did not see. `note` is what the page says while nothing comes.
     """
 
     def __init__(self, question: HumanMessage, chat: Chat) -> None:
@@ -78,8 +82,10 @@ class Turn(BaseChatMessageHistory):
             question: What the user typed; a list of content blocks begins with that text.
             chat: Where and how to ask.
         """
-        self.messages = [message for message in chat.history.messages[-LAST_MESSAGES:] if message.content]
+        self._earlier = list(chat.history.messages)
+        self.messages: list[BaseMessage] = []
         self.question = question
+        self.note = ""
         self.answer = AIMessage("", id=str(uuid4()), response_metadata={"status": "running"})
         chat.history.add_messages([self.question, self.answer])
         self._chat = chat
@@ -92,20 +98,23 @@ class Turn(BaseChatMessageHistory):
         return self.answer.response_metadata["status"] == "running"
 
     def follow(self) -> Iterator[str]:
-        """Yield the answer so far, at once and then each time it has grown, until it ends."""
+        """Yield the answer so far, at once and then each time something has changed, until it ends."""
         shown = None
         while True:
-            running, text = self.running, self.answer.text  # in this order: an answer that has ended is whole
-            if text != shown:
-                yield text
-                shown = text
+            running, state = self.running, self._state()  # in this order: an answer that has ended is whole
+            if state != shown:
+                yield self.answer.text
+                shown = state
             if not running:
                 return
             with self._changed:
                 self._changed.wait_for(lambda: not self.running, REDRAW_SECONDS)
-                if self.running and self.answer.text == text:
+                if self.running and self._state() == state:
                     self._changed.wait(NOTICE_SECONDS)
             "app.turns" in st.session_state  # noqa: B015  any look lets Streamlit end a run of the page that is over
+
+    def _state(self) -> tuple[str, ...]:
+        return self.answer.text, self.answer.response_metadata.get("thinking", ""), self.note
 
     def stop(self) -> None:
         """End the answer as it stands, and the request to the provider with it."""
@@ -116,17 +125,13 @@ class Turn(BaseChatMessageHistory):
         try:
             if not self._chat.model:
                 raise ChatError("There is no model to ask yet: give its API key, then try again.")
-            # What the model shall see: what fits into history_tokens, from a question on.
-            self.messages = trim_messages(
-                self.messages,
-                max_tokens=self._chat.model_settings["history_tokens"],
-                token_counter=_count_tokens,
-                start_on="human",
-            )
+            model, system_prompt = self._chat.model, self._chat.read_system_prompt()
+            most = self._chat.model_settings["history_tokens"]
+            self.messages = fit(self._earlier, self.question, system_prompt, model, most)
+            if unseen := unseen_questions(self._earlier, self.messages):
+                self.answer.response_metadata["unseen"] = unseen
             files = self.question.content[1:] if isinstance(self.question.content, list) else []
-            chain = build_chain(self._chat.model, self._chat.read_system_prompt(), self, files)
-            async for chunk in chain.astream({"question": text_of(self.question)}):
-                self._grow(chunk)
+            await self._stream(build_chain(model, system_prompt, self, files))
             if self.running and not self.answer.text:
                 raise ChatError("The model answered with nothing: try again, or ask in other words.")
         except Exception as error:
@@ -136,12 +141,33 @@ class Turn(BaseChatMessageHistory):
             self._end("complete")
         finally:  # whatever else ends it, no page waits for it for ever
             self._end("failed", error="The answer broke off: try again.")
-            self.messages = []  # they may be many, and the session keeps its turns
+            self._earlier = self.messages = []  # they may be many, and the session keeps its turns
+
+    async def _stream(self, chain: Runnable[Any, Any]) -> None:
+        """Let the answer grow; try again when the provider asks to wait, as long as nothing has come."""
+        until = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                async for chunk in chain.astream({"question": text_of(self.question)}):
+                    self._grow(chunk)
+                return
+            except Exception as error:
+                wait = retry_after(error)
+                if wait is None or time.monotonic() + wait > until or self.answer.text:
+                    raise
+            for seconds in range(max(1, ceil(wait)), 0, -1):
+                self.note = f"{self._chat.model_settings['provider']} asks to wait: the next try is in {seconds} s."
+                await asyncio.sleep(1)
+            self.note = ""
 
     def _grow(self, chunk: AIMessageChunk) -> None:
         with self._changed:
             if self.running:
                 self.answer.content = self.answer.text + chunk.text
+                if thoughts := thoughts_of(chunk):
+                    self.answer.response_metadata["thinking"] = (
+                        self.answer.response_metadata.get("thinking", "") + thoughts
+                    )
                 if chunk.usage_metadata:
                     self.answer.usage_metadata = add_usage(self.answer.usage_metadata, chunk.usage_metadata)
                 self._changed.notify_all()
@@ -149,7 +175,7 @@ class Turn(BaseChatMessageHistory):
     def _end(self, status: str, **details: str) -> None:
         with self._changed:
             if self.running:
-                self.answer.response_metadata = {"status": status, **details}
+                self.answer.response_metadata |= {"status": status, **details}
                 self._changed.notify_all()
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
@@ -157,13 +183,6 @@ class Turn(BaseChatMessageHistory):
 
     def clear(self) -> None:
         """Do nothing: the real history is not the turn's to clear."""
-
-
-def _count_tokens(messages: Sequence[BaseMessage]) -> int:
-    """Return about how many tokens the messages have; LangChain would count the letters of a file's base64."""
-    files = [block for message in messages if isinstance(message.content, list) for block in message.content[1:]]
-    texts = [message.model_copy(update={"content": message.text}) for message in messages]
-    return count_tokens_approximately(texts) + TOKENS_PER_FILE * sum("base64" in block for block in files)
 
 
 def text_of(message: BaseMessage) -> str:

@@ -1,11 +1,12 @@
-"""Tokens: of each answer, of the session, and an optional limit. Only what the provider reports is counted."""
+"""Tokens: of each answer, of the session with an optional limit, and how full the model's context is."""
 
 import streamlit as st
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from streamlit.delta_generator import DeltaGenerator
 
-from chat.turn import turns_of_session
+from chat.context import LAST_MESSAGES, context_tokens, count_tokens
+from chat.turn import Chat, turns_of_session
 
 
 def limit_usage(model: BaseChatModel | None, limit: int) -> BaseChatModel | None:
@@ -38,6 +39,21 @@ def show_total(model: BaseChatModel | None, limit: int) -> None:
         st.rerun()
     if used := _used():
         st.sidebar.caption(f"Tokens in this session: {used:,}" + (f" of {limit:,}" if limit else ""))
+
+
+def show_context(chat: Chat) -> None:
+    """Draw how much of the model's context the chat takes, in the sidebar, where its profile says how much there is.
+
+    Parameters:
+        chat: The chat; what the provider reported for the last answer is counted, else it is estimated.
+    """
+    if not chat.model or not (size := context_tokens(chat.model)) or not chat.history.messages:
+        return
+    last = chat.history.messages[-1]
+    used = last.usage_metadata if isinstance(last, AIMessage) else None
+    tokens = used["total_tokens"] if used else count_tokens(chat.history.messages[-LAST_MESSAGES:])
+    full = min(tokens / size, 1)
+    st.sidebar.progress(full, f"Context: {full:.0%} of {size:,} tokens")
 
 
 def _used() -> int:

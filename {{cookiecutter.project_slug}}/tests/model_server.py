@@ -22,6 +22,7 @@ class Reply:
         code: The provider's name for the refusal.
         message: The provider's words for it.
         cut: Whether the connection breaks off after the last word, before the answer's end.
+        headers: Of a refusal.
     """
 
     words: tuple[str, ...] = ("Hello", " from", " the", " model", ".")
@@ -30,6 +31,7 @@ class Reply:
     code: str = "error"
     message: str = "refused"
     cut: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class ModelServer:
@@ -90,6 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(reply.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            for header in reply.headers:
+                self.send_header(*header)
             self.end_headers()
             self.wfile.write(body)
             return

@@ -69,7 +69,7 @@ def test_a_spoilt_settings_file_is_one_sentence(
 
 def test_a_wrong_argument_is_one_sentence(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read_settings()
-    settings["model"]["name"] = 5
+    settings["model"]["arguments"]["model"] = 5
     monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
     page.run()
     assert not page.exception

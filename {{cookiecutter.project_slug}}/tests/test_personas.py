@@ -22,8 +22,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_file_is_a_persona(folder: Path, page: AppTest, server: ModelServer) -> None:
-    assert page.selectbox[0].options == ["Default", "Old pirate"]
-    page.selectbox[0].set_value("old_pirate").run()
+    assert page.selectbox(key="app.persona").options == ["Default", "Old pirate"]
+    page.selectbox(key="app.persona").set_value("old_pirate").run()
     say(page, "Hello")
     assert server.conversation()[0] == ("system", "Talk like {a} pirate.")
 

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -97,18 +99,29 @@ def test_an_empty_answer_says_so(page: AppTest, server: ModelServer) -> None:
     assert "answered with nothing" in page.error[0].value
 
 
-def test_a_long_chat_is_shown_whole_and_sent_in_part(
-    page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = read_settings()
-    settings["model"]["history_tokens"] = 60
-    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
-    for number in range(6):
-        say(page, f"Question number {number}, and some more words to make it longer")
-    asked = [text for role, text in server.conversation() if role == "user"]
-    assert 1 < len(asked) < 6
-    assert asked[-1].startswith("Question number 5")
-    assert len([who for who, _ in transcript(page) if who == "human"]) == 6
+@pytest.mark.parametrize("when", ["2", None])
+def test_a_provider_that_asks_to_wait_is_asked_again(server: ModelServer, when: str | None) -> None:
+    when = when or format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
+    server.reply = Reply(status=429, headers=(("Retry-After", when),))
+    turn, _ = begin(server)
+    wait_until(lambda: "asks to wait: the next try is in" in turn.note)
+    server.reply = Reply()
+    wait_until(lambda: not turn.running)
+    assert turn.answer.text == "Hello from the model."
+    assert not turn.note
+    assert len(server.requests) == 2
+
+
+def test_a_wait_can_be_stopped_and_nobody_waits_longer_than_a_minute(server: ModelServer) -> None:
+    server.reply = Reply(status=429, headers=(("Retry-After", "30"),))
+    turn, _ = begin(server)
+    wait_until(lambda: turn.note)
+    turn.stop()
+    assert turn.answer.response_metadata == {"status": "stopped"}
+    server.reply = Reply(status=429, headers=(("Retry-After", "61"),))
+    turn, _ = begin(server)
+    wait_until(lambda: not turn.running)
+    assert "too often" in turn.answer.response_metadata["error"]
 
 
 def test_braces_in_a_question_are_text(page: AppTest, server: ModelServer) -> None:

@@ -3,7 +3,10 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from chat.context import context_tokens
+from chat.model import build_model
 from chat.settings import read_settings
+from tests.model_server import ModelServer
 from tests.pages import say
 
 
@@ -29,3 +32,12 @@ def test_a_session_that_has_used_its_tokens_is_told(page: AppTest, monkeypatch: 
     say(page, "Second")
     assert "has used the 20 tokens" in page.warning[0].value
     assert page.chat_input[0].disabled
+
+
+def test_the_sidebar_says_how_full_the_context_is(page: AppTest, server: ModelServer) -> None:
+    size = context_tokens(build_model(read_settings(), server.key))
+    if not size:
+        pytest.skip("the profile of this model does not say how much it reads")
+    assert f"of {size:,} tokens" in page.sidebar.get("progress")[0].proto.text
+    say(page, "First")
+    assert page.sidebar.get("progress")[0].proto.value == int(12 / size * 100)

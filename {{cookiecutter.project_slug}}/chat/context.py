@@ -1,0 +1,61 @@
+"""How much of a chat goes along with a question: as much as fits into the model's context."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, SystemMessage, trim_messages
+from langchain_core.messages.utils import count_tokens_approximately
+
+ROOM = 0.75  # of the context: tokens are only estimated, and some models' answers need room in it too
+TOKENS_PER_FILE = 1000  # about a large picture's or a page's, with the providers that say so
+LAST_MESSAGES = 200  # never look at more of a long chat than this
+
+
+def context_tokens(model: BaseChatModel) -> int | None:
+    """Return how many tokens the model reads at most, if its profile says so."""
+    return (model.profile or {}).get("max_input_tokens")
+
+
+def fit(
+    messages: Sequence[BaseMessage], question: BaseMessage, system_prompt: str, model: BaseChatModel, most: int
+) -> list[BaseMessage]:
+    """Return the latest messages that fit into the model's context, from a question on.
+
+    Parameters:
+        messages: Those before the question.
+        question: Always goes to the model, like the system prompt.
+        system_prompt: Takes its part of the context.
+        model: Its profile says how large the context is.
+        most: The tokens that the messages may have in any case; 0 means that only the context counts.
+    """
+    size = context_tokens(model)
+    room = int(size * ROOM) - count_tokens([SystemMessage(system_prompt), question]) if size else most
+    return trim_messages(
+        [message for message in messages[-LAST_MESSAGES:] if message.content],
+        max_tokens=max(0, min(room, most or room)),
+        token_counter=count_tokens,
+        start_on="human",
+    )
+
+
+def count_tokens(messages: Sequence[BaseMessage]) -> int:
+    """Return about how many tokens the messages have."""
+    files = [block for message in messages if isinstance(message.content, list) for block in message.content[1:]]
+    # Four bytes make a token, also where a letter has more than one; of a file, LangChain would count the base64.
+    texts = [message.model_copy(update={"content": message.text.encode().decode("latin-1")}) for message in messages]
+    return count_tokens_approximately(texts) + TOKENS_PER_FILE * sum("base64" in block for block in files)
+
+
+def unseen_questions(messages: Sequence[BaseMessage], seen: Sequence[BaseMessage]) -> int:
+    """Return how many questions of a chat the model does not see any more.
+
+    Parameters:
+        messages: All messages.
+        seen: The latest of them, which the model sees.
+    """
+
+    def questions(messages: Sequence[Any]) -> int:
+        return sum(message.type == "human" for message in messages)
+
+    return questions(messages) - questions(seen)

@@ -1,0 +1,49 @@
+"""The provider's other models, for those who want to choose: from the profiles that its LangChain package brings."""
+
+import importlib
+from fnmatch import fnmatch
+from typing import Any
+
+import streamlit as st
+
+from chat.model import ChatModel
+
+
+def choose_model(settings: dict[str, Any]) -> dict[str, Any]:
+    """Draw the choice and return the settings with the chosen model's name.
+
+    Parameters:
+        settings: The whole of settings.toml; `model.offered` says which models there are to choose from.
+    """
+    model = settings["model"]
+    profiles = {name: profile for name, profile in _profiles().items() if _is_offered(name, profile, model)}
+    if not profiles:
+        return settings
+    names = [model["name"], *sorted(profiles.keys() - {model["name"]})]
+    chosen = st.sidebar.selectbox(
+        "Model", names, key="app.model", format_func=lambda name: _label(name, profiles.get(name, {}))
+    )
+    arguments = dict(model.get("arguments", {}))
+    if not profiles.get(chosen, {}).get("temperature", True):
+        arguments.pop("temperature", None)
+    return {**settings, "model": {**model, "name": chosen, "arguments": arguments}}
+
+
+def _profiles() -> dict[str, Any]:
+    package = ChatModel.__module__.partition(".")[0]
+    try:
+        return importlib.import_module(f"{package}.data._profiles")._PROFILES
+    except ModuleNotFoundError:  # it brings none
+        return {}
+
+
+def _is_offered(name: str, profile: dict[str, Any], model: dict[str, Any]) -> bool:
+    writes = profile.get("text_outputs") and not profile.get("image_outputs") and not profile.get("audio_outputs")
+    current = profile.get("status") != "deprecated"
+    return bool(writes and current and any(fnmatch(name, pattern) for pattern in model["offered"]))
+
+
+def _label(name: str, profile: dict[str, Any]) -> str:
+    marks = ["images"] if profile.get("image_inputs") else []
+    marks += [] if profile.get("temperature", True) else ["no temperature"]
+    return f"{name} ({', '.join(marks)})" if marks else name

@@ -1,0 +1,87 @@
+"""What goes to the model fits into its context; the history stays whole."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from streamlit.testing.v1 import AppTest
+
+from chat.context import TOKENS_PER_FILE, count_tokens, fit
+from chat.model import build_model
+from chat.prompts import read_prompt
+from chat.settings import read_settings
+from tests.model_server import ModelServer
+from tests.pages import say, transcript
+
+SIZE = 800  # tokens
+
+
+@pytest.fixture
+def limit(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """Return what sets the model's context and history_tokens."""
+
+    def limit(size: int, most: int) -> None:
+        settings = read_settings()
+        settings["model"]["arguments"] |= {"profile": {"max_input_tokens": size}}
+        settings["model"]["history_tokens"] = most
+        monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
+        if settings["model"]["provider"] == "Built-in model":
+            monkeypatch.setattr("chat.local_model.CONTEXT_TOKENS", size)
+            del settings["model"]["arguments"]["profile"]
+
+    return limit
+
+
+def chat_of(tokens: int) -> list[BaseMessage]:
+    """Return a chat of about so many tokens, in which each question has its number."""
+    messages: list[BaseMessage] = [AIMessage("Hi!")]
+    while count_tokens(messages) < tokens:
+        number = len(messages) // 2
+        answer = f"Answer {number}. " + "word " * 40
+        messages.append(HumanMessage(f"Question {number}?"))
+        messages.append(AIMessage(answer, id=str(number), response_metadata={"status": "complete"}))
+    return messages
+
+
+@pytest.mark.parametrize("most", [0, 300])
+def test_a_chat_ten_times_the_context_is_shown_whole_and_sent_in_part(
+    page: AppTest, server: ModelServer, limit: Callable[[int, int], None], most: int
+) -> None:
+    limit(SIZE, most)
+    chat = chat_of(10 * SIZE)
+    page.session_state[read_settings()["session_key"]] = list(chat)
+    say(page.run(), "The latest?")
+    (*_, system) = [text for role, text in server.conversation() if role == "system"] or [""]
+    assert system == read_prompt("system")
+    asked = [text for role, text in server.conversation() if role == "user"]
+    assert asked[-1] == "The latest?"
+    assert 1 < len(asked) < SIZE / 40
+    sent = [HumanMessage(text) for _, text in server.conversation()]
+    assert count_tokens(sent) < (most + 100 if most else SIZE)
+
+    assert f"no longer sees the first {len(chat) // 2 - len(asked) + 1}" in page.main.caption[-1].value
+    assert [text for who, text in transcript(page) if who == "human"] == [
+        *(message.text for message in chat if message.type == "human"),
+        "The latest?",
+    ]
+
+
+def test_a_short_chat_is_sent_whole(page: AppTest, server: ModelServer) -> None:
+    for number in range(3):
+        say(page, f"Question {number}?")
+    assert len([role for role, _ in server.conversation() if role == "user"]) == 3
+    assert "no longer sees" not in str(page.caption)
+
+
+def test_a_question_larger_than_the_context_is_sent_alone(server: ModelServer) -> None:
+    model: Any = build_model(read_settings(), server.key)
+    model.profile = {"max_input_tokens": SIZE}
+    assert fit(chat_of(SIZE), HumanMessage("x" * 8 * SIZE), "Be brief.", model, 0) == []
+
+
+def test_letters_of_more_bytes_and_files_count_for_more() -> None:
+    few, many = count_tokens([HumanMessage("a" * 400)]), count_tokens([HumanMessage("語" * 400)])
+    assert many > 2.5 * few
+    file = {"type": "file", "base64": "A" * 100_000, "mime_type": "application/pdf"}
+    assert count_tokens([HumanMessage([{"type": "text", "text": "a" * 400}, file])]) == few + TOKENS_PER_FILE

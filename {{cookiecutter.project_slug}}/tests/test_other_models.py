@@ -1,0 +1,53 @@
+"""The provider's other models can be chosen, where its LangChain package knows them."""
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from chat import other_models
+from chat.settings import read_settings
+from tests.model_server import ModelServer
+from tests.pages import say
+
+NAME = read_settings()["model"]["name"]
+PROFILES = {
+    "plain": {"text_outputs": True},
+    "seeing": {"text_outputs": True, "image_inputs": True, "temperature": False},
+    "drawing": {"text_outputs": True, "image_outputs": True},
+    "old": {"text_outputs": True, "status": "deprecated"},
+}
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Let the page offer these models; return the settings, to be changed."""
+    settings = read_settings()
+    settings["model"]["offered"] = ["*"]
+    settings["model"]["arguments"]["temperature"] = 0.5
+    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
+    monkeypatch.setattr(other_models, "_profiles", lambda: PROFILES)
+    return settings
+
+
+def test_the_chosen_model_is_asked(offered: dict[str, Any], page: AppTest, server: ModelServer) -> None:
+    choice = page.selectbox(key="app.model")
+    assert choice.options == [NAME, "plain", "seeing (images, no temperature)"]
+    choice.set_value("seeing").run()
+    say(page, "Hello")
+    assert server.requests[-1]["model"] == "seeing"
+    assert "0.5" not in str(server.requests[-1])
+
+
+def test_the_owner_says_which_are_offered(offered: dict[str, Any], page: AppTest) -> None:
+    offered["model"]["offered"] = ["p*"]
+    assert page.run().selectbox(key="app.model").options == [NAME, "plain"]
+    offered["model"]["offered"] = []
+    page.run()
+    assert "app.model" not in [choice.key for choice in page.selectbox]
+
+
+def test_what_the_package_knows_is_real() -> None:
+    if not (profiles := other_models._profiles()):
+        pytest.skip("this provider's package brings no profiles")
+    assert any(profile.get("text_outputs") for profile in profiles.values())
