@@ -8,6 +8,7 @@ from chat.attachments import accept_files, show_files
 from chat.conversations import choose_conversation
 from chat.copying import offer_copy
 from chat.delivery import deliver_everything
+from chat.earlier import latest
 from chat.errors import ChatError
 from chat.export import offer_export
 from chat.feedback import ask_for_feedback
@@ -64,7 +65,7 @@ st.chat_input("Your message", key="app.question", on_submit=take, args=(chat,), 
 turn = running_turn(history)
 transcript = st.container()
 offer_starters(st.empty(), chat)  # empty at once when an answer grows above, else old ones would stay till its end
-for message in history.messages:
+for message in latest(transcript, history.messages):
     with transcript.chat_message(message.type):
         if message.type == "human":
             st.text(text_of(message))  # as typed: a price in $ is no formula
