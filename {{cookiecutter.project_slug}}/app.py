@@ -72,9 +72,10 @@ for message in latest(transcript, history.messages):
             show_files(message)
             continue
         thoughts, answer = st.empty(), st.empty()
+        show_thinking(thoughts, message)
         below = st.container(horizontal=True, vertical_alignment="center")
+        stop = below.empty()  # of every answer, so that what stands beside it keeps its place
         if turn and message is turn.answer:
-            stop = below.empty()
             stop.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop")
             for text in turn.follow():
                 show_thinking(thoughts, message)
@@ -86,7 +87,6 @@ for message in latest(transcript, history.messages):
                     answer.skeleton(40)
             stop.empty()
         elif message.text:
-            show_thinking(thoughts, message)
             answer.markdown(message.text)
         if not message.text:
             answer.empty()

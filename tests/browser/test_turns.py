@@ -117,6 +117,10 @@ def test_before_the_first_word_there_is_a_skeleton_and_nothing_old(chat: ChatPag
     expect(starter).to_have_count(0, timeout=1000)
     expect(chat.answer).to_contain_text("late")
     expect(chat.answer.get_by_test_id("stSkeletonElement")).to_have_count(0)
+    chat.wait_for_the_end()
+    chat.say("Hello again?")
+    expect(chat.button("Try again")).to_have_count(0, timeout=1000)
+    expect(chat.answer.get_by_test_id("stSkeletonElement")).to_be_visible()
 
 
 def test_a_reload_another_tab_and_another_browser_begin_anew(chat: ChatPage, browser: Any, server: Any) -> None:
