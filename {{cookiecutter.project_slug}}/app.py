@@ -1,10 +1,12 @@
 """The page. Streamlit runs this file from top to bottom at each visit, message and click."""
 
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
 from chat.attachments import accept_files, show_files
+from chat.content import text_of
 from chat.conversations import choose_conversation
 from chat.copying import offer_copy
 from chat.delivery import deliver_everything
@@ -15,7 +17,7 @@ from chat.feedback import ask_for_feedback
 from chat.history import StreamlitChatMessageHistory
 from chat.images import keep_out_remote_images
 from chat.key import find_key
-from chat.markdown import plain
+from chat.markdown import plain, with_dollars
 from chat.model import build_model
 from chat.other_models import choose_model
 from chat.personas import choose_persona
@@ -23,14 +25,13 @@ from chat.prompts import read_prompt
 from chat.settings import read_settings
 from chat.starters import offer_starters
 from chat.thinking import show_thinking
-from chat.turn import Chat, ask, running_turn, text_of
+from chat.turn import Chat, ask, running_turn
 from chat.usage import limit_usage, show_context, show_total, show_usage
 from chat.versions import offer_versions
 
 # Set-up: settings, key, model and history. `model` stays None while nothing can be asked.
 deliver_everything()
-# Streamlit's own Stop ends the page, not the answer; ours stands under the answer.
-st.html("<style>[data-testid='stStatusWidget'] { display: none }</style>")
+st.html(Path(__file__).parent / "chat" / "page.css")
 try:
     settings = read_settings()
     st.set_page_config(page_title=settings["title"], page_icon=":material/forum:")
@@ -82,12 +83,12 @@ for message in latest(transcript, history.messages):
                 if turn.note:
                     answer.info(turn.note)
                 elif text:
-                    answer.markdown(text)
+                    answer.markdown(with_dollars(text))
                 else:
                     answer.skeleton(40)
             stop.empty()
         elif message.text:
-            answer.markdown(message.text)
+            answer.markdown(with_dollars(message.text))
         if not message.text:
             answer.empty()
         if message.response_metadata.get("status") == "stopped":

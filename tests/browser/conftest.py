@@ -13,7 +13,10 @@ from tests.baking import app_tests, install
 from tests.browser.chat_page import ChatPage
 from tests.running import running
 
-WIDTHS = {"desktop": {"width": 1100, "height": 800}, "phone": {"width": 390, "height": 780}}
+WIDTHS = {
+    "desktop": {"viewport": {"width": 1100, "height": 800}},
+    "phone": {"viewport": {"width": 390, "height": 780}, "has_touch": True},
+}
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +42,7 @@ def width(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def browser_context_args(browser_context_args: dict[str, Any], width: str) -> dict[str, Any]:
     """Open pages in this width."""
-    return {**browser_context_args, "viewport": WIDTHS[width]}
+    return {**browser_context_args, **WIDTHS[width]}
 
 
 SLOW = {"words": tuple(f"word{n} " for n in range(12)), "pause": 0.25}

@@ -186,6 +186,51 @@ def test_tokens_are_shown(chat: ChatPage) -> None:
     expect(chat.answer).to_contain_text("7 tokens in, 5 out")
 
 
+def test_a_session_that_has_used_its_tokens_sees_why(page: Page, server: Any, tmp_path: Path) -> None:
+    app = copy_app(install(model_provider="openai"), tmp_path / "app")
+    settings = app / "settings.toml"
+    limited = settings.read_text(encoding="utf-8").replace("tokens_per_session = 0", "tokens_per_session = 30")
+    settings.write_text(limited, encoding="utf-8")
+    with running(app, server.environment) as port:
+        chat = ChatPage(page, port)
+        for count in (3, 5, 7):
+            chat.say("Hello")
+            expect(chat.messages).to_have_count(count)
+            expect(chat.answer).to_contain_text("Hello from the model.")
+        expect(chat.errors).to_contain_text("has used the 30 tokens")
+        expect(chat.errors).to_be_in_viewport()
+        expect(chat.input).to_be_disabled()
+
+
+def test_a_starter_is_asked_by_a_click(chat: ChatPage) -> None:
+    chat.press("Write a short poem about autumn.")
+    expect(chat.answer).to_contain_text("Hello from the model.")
+    expect(chat.messages.nth(1)).to_contain_text("Write a short poem about autumn.")
+
+
+def test_another_model_of_the_provider_is_asked(chat: ChatPage, server: Any) -> None:
+    with chat.sidebar():
+        chat.page.get_by_role("combobox", name="Model").click()
+        chat.page.keyboard.type("4.1-mini")
+        chat.page.get_by_role("option", name="gpt-4.1-mini").click()
+    expect(chat.page.get_by_text("You are talking with gpt-4.1-mini")).to_be_visible()
+    chat.say("Hello")
+    chat.wait_for_the_end()
+    assert server.requests[-1]["model"] == "gpt-4.1-mini"
+
+
+def test_a_long_chat_shows_its_end_and_more_on_demand(chat: ChatPage) -> None:
+    for number in range(10):
+        chat.input.fill(f"Question {number}")
+        chat.input.press("Enter")
+        expect(chat.messages.filter(has_text=f"Question {number}")).to_have_count(1)
+        chat.wait_for_the_end()
+    expect(chat.messages.filter(has_text="How can I help you?")).to_have_count(0)
+    chat.press("Show earlier messages .*")
+    expect(chat.messages.first).to_contain_text("How can I help you?")
+    expect(chat.messages).to_have_count(21)
+
+
 def test_an_export_can_be_imported_in_another_session(chat: ChatPage, tmp_path: Path) -> None:
     chat.say("Remember $this$ <b>")
     chat.wait_for_the_end()
@@ -194,6 +239,9 @@ def test_an_export_can_be_imported_in_another_session(chat: ChatPage, tmp_path: 
         with chat.page.expect_download() as download:
             chat.page.get_by_role("button", name="JSON", exact=True).click()
         download.value.save_as(tmp_path / "chat.json")
+        with chat.page.expect_download() as download:
+            chat.page.get_by_role("button", name="Markdown", exact=True).click()
+        assert "**You:**\n\nRemember $this$ <b>\n" in Path(download.value.path()).read_text(encoding="utf-8")
     chat.page.reload()
     expect(chat.messages).to_have_count(1)
     with chat.sidebar():

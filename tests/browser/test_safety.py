@@ -90,10 +90,17 @@ def test_a_bomb_does_not_stop_the_page(chat: ChatPage, server: Any, bomb: str) -
 
 
 def test_all_that_markdown_has_is_drawn(chat: ChatPage, server: Any) -> None:
-    server.reply = reply(words=("$$x^2$$\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nprint(1)\n```\n\nשלום",))
-    chat.say("مرحبا")
+    answer = "$$x^2$$\n\n\\[E = mc^2\\]\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nprint(1)\n```\n\nשלום, עולם!"
+    server.reply = reply(words=(answer,))
+    chat.say("مرحبا!")
     chat.wait_for_the_end()
-    expect(chat.answer.locator(".katex").first).to_be_visible()
+    expect(chat.answer.locator(".katex-display")).to_have_count(2)
+    for text in (chat.messages.nth(1).get_by_text("مرحبا!"), chat.answer.get_by_text("שלום, עולם!")):
+        to_the_right = """element => {
+            const range = document.createRange(); range.selectNodeContents(element)
+            return element.getBoundingClientRect().right - range.getBoundingClientRect().right
+        }"""
+        assert abs(text.evaluate(to_the_right)) < 2
     expect(chat.answer.locator("table")).to_be_visible()
     expect(chat.answer.locator("code").first).to_contain_text("print(1)")
     overflow = chat.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -62,7 +62,7 @@ def test_a_refusal_is_a_sentence_and_can_be_tried_again(
 ) -> None:
     server.reply = reply(status=401, code="invalid_api_key", message=f"Incorrect API key: {server.key}")
     chat.say("Hello?")
-    expect(chat.errors).to_have_text("OpenAI refused the API key: check OPENAI_API_KEY, then try again.")
+    expect(chat.errors).to_contain_text("OpenAI refused the API key: check OPENAI_API_KEY")
     chat.screenshot(screenshots / f"refusal-{width}.png")
     assert server.key not in chat.page.content()
     server.reply = reply()
@@ -70,6 +70,38 @@ def test_a_refusal_is_a_sentence_and_can_be_tried_again(
     expect(chat.answer).to_contain_text("Hello from the model.")
     expect(chat.messages).to_have_count(3)
     expect(chat.errors).to_have_count(0)
+
+
+def test_a_cut_answer_keeps_what_came_and_can_be_tried_again(chat: ChatPage, server: Any) -> None:
+    server.reply = reply(words=("Half", " an"), cut=True)
+    chat.say("Tell me")
+    expect(chat.answer).to_contain_text("Half an")
+    expect(chat.errors).to_contain_text("broke off before the answer was complete")
+    server.reply = reply()
+    chat.press("Try again")
+    expect(chat.answer).to_contain_text("Hello from the model.")
+
+
+def test_a_provider_that_asks_to_wait_is_waited_for_in_sight(chat: ChatPage, server: Any) -> None:
+    server.reply = reply(status=429, headers=(("Retry-After", "3"),))
+    chat.say("Hello?")
+    expect(chat.answer).to_contain_text(re.compile("OpenAI asks to wait: the next try is in [23] s."))
+    server.reply = reply()
+    expect(chat.answer).to_contain_text("Hello from the model.")
+
+
+def test_two_browsers_at_once_never_see_each_others_words(chat: ChatPage, browser: Any, server: Any) -> None:
+    server.reply = reply(**SLOW)
+    other_browser = browser.new_context()
+    other = ChatPage(other_browser.new_page(), int(chat.page.url.rstrip("/").rpartition(":")[2]))
+    for one, secret in ((chat, "apple"), (other, "pear")):
+        one.say(f"My word is {secret}")
+    for one, others in ((chat, "pear"), (other, "apple")):
+        one.wait_for_the_end()
+        expect(one.answer).to_contain_text("word11")
+        expect(one.messages).to_have_count(3)
+        assert others not in one.page.content()
+    other_browser.close()
 
 
 def test_without_a_key_the_page_leads_to_it(page: Page, server: Any, screenshots: Path, width: str) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage
 
+from chat.content import files_of
 from chat.markdown import plain
 from chat.turn import Chat, start
 
@@ -30,13 +31,11 @@ def accept_files(model: BaseChatModel | None) -> tuple[Callable[..., None], dict
 
 def show_files(message: BaseMessage) -> None:
     """Draw what came with a message."""
-    for block in message.content[1:] if isinstance(message.content, list) else []:
-        if not isinstance(block, dict):
-            continue
+    for block in files_of(message):
         if block["type"] == "image":
             try:
                 st.image(base64.b64decode(block["base64"]), width=300)
-            except OSError:  # the file is damaged, or only called a picture
+            except Exception:  # it is damaged, only called a picture, or so large that Pillow takes it for a bomb
                 st.badge("A picture that cannot be shown", icon=":material/broken_image:", color="gray")
         elif block["type"] == "file":
             st.badge(plain(block["filename"]), icon=":material/description:", color="gray")

@@ -28,8 +28,11 @@ def build_chain(
         *earlier, question = value.to_messages()
         if files:
             question = HumanMessage([{"type": "text", "text": question.text}, *files])
+        messages = [*earlier, question]
+        if any(isinstance(message.content, list) for message in messages):  # merged, blocks and strings would mix
+            messages = [message.model_copy(update={"content": _blocks(message.content)}) for message in messages]
         # A question that got no answer leaves two human messages in a row, which some providers refuse: merge them.
-        return merge_message_runs([*earlier, question])
+        return merge_message_runs(messages)
 
     prompt = ChatPromptTemplate.from_messages(
         [
@@ -44,3 +47,7 @@ def build_chain(
         input_messages_key="question",
         history_messages_key="history",
     )
+
+
+def _blocks(content: Any) -> list[Any]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content

@@ -7,6 +7,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, SystemMessage, trim_messages
 from langchain_core.messages.utils import count_tokens_approximately
 
+from chat.content import files_of
+
 ROOM = 0.75  # of the context: tokens are only estimated, and some models' answers need room in it too
 TOKENS_PER_FILE = 1000  # about a large picture's or a page's, with the providers that say so
 LAST_MESSAGES = 200  # never look at more of a long chat than this
@@ -41,7 +43,7 @@ def fit(
 
 def count_tokens(messages: Sequence[BaseMessage]) -> int:
     """Return about how many tokens the messages have."""
-    files = [block for message in messages if isinstance(message.content, list) for block in message.content[1:]]
+    files = [block for message in messages for block in files_of(message)]
     # Four bytes make a token, also where a letter has more than one; of a file, LangChain would count the base64.
     texts = [message.model_copy(update={"content": message.text.encode().decode("latin-1")}) for message in messages]
     return count_tokens_approximately(texts) + TOKENS_PER_FILE * sum("base64" in block for block in files)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from chat.content import text_of
 from chat.markdown import plain
-from chat.turn import text_of
 
 UNTITLED = "Untitled chat"
 
@@ -39,7 +39,7 @@ def choose_conversation(session_key: str) -> str:
     if st.session_state.get("app.first_key") != session_key:  # at first, and when settings.toml has another
         st.session_state["app.first_key"] = st.session_state["app.open"] = session_key
         st.session_state["app.conversations"] = [Conversation(session_key)]
-        st.session_state["app.deleted"] = None
+        st.session_state["app.deleted"] = []
     with st.sidebar:
         st.button("New chat", icon=":material/edit_square:", width="stretch", on_click=_begin, key="app.new")
         for conversation in st.session_state["app.conversations"]:
@@ -54,8 +54,9 @@ def _draw(conversation: Conversation) -> None:
     key, title = conversation.session_key, conversation.title
     if st.session_state.get("app.renamed") == key:
         name_key = f"app.name.{key}"
-        st.text_input("New name", title, key=name_key, max_chars=60, on_change=_rename, args=(conversation, name_key))
-        st.button("Done", on_click=_rename, args=(conversation, name_key), key="app.renaming_done")
+        args, name = (conversation, name_key), conversation.name
+        st.text_input("New name", name, key=name_key, placeholder=title, max_chars=60, on_change=_rename, args=args)
+        st.button("Done", key="app.renaming_done", on_click=_rename, args=args)
         return
     row = st.container(horizontal=True, gap=None, wrap=False)
     kind = "secondary" if key == st.session_state["app.open"] else "tertiary"
@@ -97,7 +98,7 @@ def _act(conversation: Conversation) -> None:
         return
     if conversation not in conversations:
         return
-    st.session_state["app.deleted"] = (conversations.index(conversation), conversation)
+    st.session_state["app.deleted"].append((conversations.index(conversation), conversation))
     conversations.remove(conversation)
     if not conversations:
         _begin()
@@ -108,7 +109,6 @@ def _act(conversation: Conversation) -> None:
 def _undo() -> None:
     if not st.session_state["app.deleted"]:
         return
-    place, conversation = st.session_state["app.deleted"]
+    place, conversation = st.session_state["app.deleted"].pop()
     st.session_state["app.conversations"].insert(place, conversation)
-    st.session_state["app.deleted"] = None
     _open(conversation.session_key)

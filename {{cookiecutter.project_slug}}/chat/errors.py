@@ -80,10 +80,11 @@ def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
     """
     if isinstance(error, ChatError):
         return str(error)
+    variable = model_settings["key_variable"]
     names = {
         "provider": model_settings["provider"],
         "name": model_settings["name"],
-        "key": model_settings["key_variable"] or "its settings",
+        "key": f"{variable}, or what was typed into the sidebar" if variable else "its settings",
     }
     chain = list(islice(_with_causes(error), 20))  # they may go round in a circle
     for cause in CAUSES:

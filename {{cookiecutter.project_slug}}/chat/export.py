@@ -9,9 +9,9 @@ from uuid import uuid4
 import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_from_dict, messages_to_dict
 
+from chat.content import files_of, text_of
 from chat.history import BaseChatMessageHistory
 from chat.markdown import plain
-from chat.turn import text_of
 
 NAMES = {"human": "You", "ai": "Assistant"}
 
@@ -32,7 +32,6 @@ def offer_export(history: BaseChatMessageHistory) -> None:
             "Import JSON",
             "json",
             key="app.import",
-            max_upload_size=20,
             on_change=_import,
             args=(history,),
             disabled=begun,
@@ -43,7 +42,14 @@ def offer_export(history: BaseChatMessageHistory) -> None:
 
 
 def _to_markdown(messages: Sequence[BaseMessage]) -> str:
-    return "\n\n".join(f"**{NAMES[message.type]}:**\n\n{text_of(message)}" for message in messages) + "\n"
+    return "\n\n".join(f"**{NAMES[message.type]}:**\n\n{_said(message)}" for message in messages) + "\n"
+
+
+def _said(message: BaseMessage) -> str:
+    names = [block.get("filename") or block.get("text", "a picture").partition("\n")[0] for block in files_of(message)]
+    ended = message.response_metadata
+    notes = [*names, "Stopped" if ended.get("status") == "stopped" else "", ended.get("error", "")]
+    return "\n\n".join([text_of(message), *(f"({note})" for note in notes if note)])
 
 
 def _to_json(messages: Sequence[BaseMessage]) -> str:
@@ -74,7 +80,8 @@ def _checked(messages: list[BaseMessage]) -> list[BaseMessage]:
         status = said.get("status") if said.get("status") in ("complete", "failed") else "stopped"
         kept: dict[str, Any] = {"status": status}
         kept |= {"error": _text(said["error"])} if "error" in said else {}
-        kept |= {"feedback": said["feedback"]} if said.get("feedback") in (0, 1) else {}
+        kept |= {"thinking": _text(said["thinking"])} if "thinking" in said else {}
+        kept |= {"feedback": int(said["feedback"])} if said.get("feedback") in (0, 1) else {}
         used = answer.usage_metadata if isinstance(answer, AIMessage) else None
         checked.append(AIMessage(_text(answer.content), id=str(uuid4()), response_metadata=kept, usage_metadata=used))
     return checked
@@ -96,5 +103,5 @@ def _file(block: dict[str, Any]) -> dict[str, Any]:
     if block["type"] == "text":
         return {"type": "text", "text": _text(block["text"])}
     base64.b64decode(block["base64"], validate=True)
-    fields = ("type", "base64", "mime_type", *(["filename"] if block["type"] == "file" else []))
-    return {field: _text(block[field]) for field in fields}
+    fields = {"image": ("type", "base64", "mime_type"), "file": ("type", "base64", "mime_type", "filename")}
+    return {field: _text(block[field]) for field in fields[block["type"]]}

@@ -22,10 +22,14 @@ def read_settings() -> dict[str, Any]:
         settings = tomllib.loads((ROOT / "settings.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ChatError(f"settings.toml cannot be read ({error}): mend the file, then try again.") from error
-    wrong = [name for name, kind in NEEDED.items() if not isinstance(settings.get(name), kind)]
+    wrong = [name for name, kind in NEEDED.items() if not _is(settings.get(name), kind)]
     if "model" not in wrong:
         model = settings["model"]
-        wrong += [f"model.{name}" for name, kind in NEEDED_OF_MODEL.items() if not isinstance(model.get(name), kind)]
+        wrong += [f"model.{name}" for name, kind in NEEDED_OF_MODEL.items() if not _is(model.get(name), kind)]
     if wrong:
         raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or its value is of a wrong type: mend it, try again.")
     return settings
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and (kind is not list or all(isinstance(item, str) for item in value))

@@ -17,6 +17,7 @@ from langchain_core.messages.ai import add_usage
 from langchain_core.runnables import Runnable
 
 from chat.chain import build_chain
+from chat.content import files_of, text_of
 from chat.context import fit, unseen_questions
 from chat.errors import ChatError, explain, retry_after
 from chat.history import BaseChatMessageHistory
@@ -130,8 +131,7 @@ class Turn(BaseChatMessageHistory):
             self.messages = fit(self._earlier, self.question, system_prompt, model, most)
             if unseen := unseen_questions(self._earlier, self.messages):
                 self.answer.response_metadata["unseen"] = unseen
-            files = self.question.content[1:] if isinstance(self.question.content, list) else []
-            await self._stream(build_chain(model, system_prompt, self, files))
+            await self._stream(build_chain(model, system_prompt, self, files_of(self.question)))
             if self.running and not self.answer.text:
                 raise ChatError("The model answered with nothing: try again, or ask in other words.")
         except Exception as error:
@@ -183,12 +183,6 @@ class Turn(BaseChatMessageHistory):
 
     def clear(self) -> None:
         """Do nothing: the real history is not the turn's to clear."""
-
-
-def text_of(message: BaseMessage) -> str:
-    """Return what was typed or answered, without the files that came along."""
-    first = message.content[0] if message.content else ""
-    return first["text"] if isinstance(first, dict) and first["type"] == "text" else message.text
 
 
 def ask(chat: Chat) -> None:

@@ -10,16 +10,13 @@ from chat.turn import Chat, turns_of_session
 
 
 def limit_usage(model: BaseChatModel | None, limit: int) -> BaseChatModel | None:
-    """Return the model while what this session has used is within the limit; say so when it is not.
+    """Return the model while what this session has used is within the limit, else None.
 
     Parameters:
         model: The chat model, or None.
         limit: The tokens that a session may use, in and out together; 0 means no limit.
     """
-    if limit and _used() >= limit:
-        st.warning(f"This session has used the {limit:,} tokens it may use: reload the page to begin a new one.")
-        return None
-    return model
+    return None if limit and _used() >= limit else model
 
 
 def show_usage(place: DeltaGenerator, message: BaseMessage) -> None:
@@ -29,14 +26,16 @@ def show_usage(place: DeltaGenerator, message: BaseMessage) -> None:
 
 
 def show_total(model: BaseChatModel | None, limit: int) -> None:
-    """Draw what the session has used, in the sidebar. Comes last on the page, to count the answer that grew there.
+    """Draw what the session has used. Comes last on the page, to count the answer that grew there.
 
     Parameters:
         model: What `limit_usage` returned; if this answer was the last one allowed, the page is drawn again.
         limit: As for `limit_usage`.
     """
-    if model and limit and _used() >= limit:
-        st.rerun()
+    if limit and _used() >= limit:
+        if model:
+            st.rerun()
+        st.warning(f"This session has used the {limit:,} tokens it may use: reload the page to begin a new one.")
     if used := _used():
         st.sidebar.caption(f"Tokens in this session: {used:,}" + (f" of {limit:,}" if limit else ""))
 

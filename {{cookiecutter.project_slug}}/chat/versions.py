@@ -6,7 +6,8 @@ import streamlit as st
 from langchain_core.messages import BaseMessage, HumanMessage
 from streamlit.delta_generator import DeltaGenerator
 
-from chat.turn import Chat, start, text_of
+from chat.content import text_of
+from chat.turn import Chat, start
 
 Version = list[BaseMessage]  # a question and its answer
 

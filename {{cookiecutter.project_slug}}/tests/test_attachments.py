@@ -1,16 +1,18 @@
 """Files go along with a question, as the provider's own wire protocol has them."""
 
 import base64
+import io
 import json
 
 import pytest
 from langchain_core.language_models import ModelProfile
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from chat import attachments
 from chat.model import build_model
 from chat.settings import read_settings
-from tests.model_server import ModelServer
+from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
 
 # A red dot.
@@ -32,17 +34,37 @@ def test_a_text_goes_along_and_stays_in_the_chat(page: AppTest, server: ModelSer
     assert ("human", "What shall I buy?") in transcript(page)
 
 
+def test_files_and_unanswered_questions_mix(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(status=500)
+    page.chat_input[0].upload("notes.txt", b"Buy milk", "text/plain")
+    say(page, "What shall I buy?")
+    server.reply = Reply()
+    say(page, "And where?")
+    (*_, asked) = server.conversation()
+    sent = json.dumps(server.requests[-1])
+    assert all(text in sent for text in ("What shall I buy?", "Buy milk", "And where?"))
+    assert isinstance(asked[1], str) or all(isinstance(block, dict) for block in asked[1])
+
+
 def test_a_file_alone_is_asked_about_by_its_name(page: AppTest, server: ModelServer) -> None:
     page.chat_input[0].upload("notes.txt", b"Buy milk", "text/plain").run()
     assert transcript(page)[-2] == ("human", "notes.txt")
     assert "Buy milk" in json.dumps(server.requests[-1])
 
 
-def test_a_damaged_picture_does_not_stop_the_page(page: AppTest) -> None:
+def large_picture() -> bytes:
+    """Return a picture of so many pixels that Pillow refuses it."""
+    file = io.BytesIO()
+    Image.new("1", (16_000, 16_000)).save(file, "png")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("picture", [b"no picture", large_picture()], ids=["damaged", "large"])
+def test_a_picture_that_cannot_be_shown_does_not_stop_the_page(page: AppTest, picture: bytes) -> None:
     page.chat_input[0].upload("a.txt", b"only a text", "text/plain")
     say(page, "What is it?")
     question = page.session_state[read_settings()["session_key"]][-2]
-    encoded = base64.b64encode(b"no picture").decode()
+    encoded = base64.b64encode(picture).decode()
     question.content[1] = {"type": "image", "base64": encoded, "mime_type": "image/png"}
     assert transcript(page.run())[-1] == ("ai", "Hello from the model.")
 

@@ -65,3 +65,21 @@ def test_delete_can_be_undone(page: AppTest) -> None:
     press(page, "Undo delete")
     assert questions(page) == ["Keep me"]
     assert "Undo delete" not in labels(page)
+
+
+def test_all_deleted_chats_can_be_had_back(page: AppTest) -> None:
+    say(page, "First")
+    press(page, "New chat")
+    say(page, "Second")
+    for _ in range(2):
+        page.menu_button[0].click("Delete").run()
+    for _ in range(2):
+        press(page, "Undo delete")
+    assert {"First", "Second"} <= set(labels(page))
+
+
+def test_a_name_left_empty_is_the_first_question(page: AppTest) -> None:
+    page.menu_button[0].click("Rename").run()
+    press(page, "Done")
+    say(page, "About cats")
+    assert "About cats" in labels(page.run())

@@ -52,7 +52,12 @@ def test_no_network_is_one_sentence(page: AppTest, server: ModelServer) -> None:
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("title = ", "cannot be read"), ("title = 'x'", "lacks session_key"), ("title = 5", "lacks title")],
+    [
+        ("title = ", "cannot be read"),
+        ("title = 'x'", "lacks session_key"),
+        ("title = 5", "lacks title"),
+        ("image_hosts = [1]", "image_hosts"),
+    ],
 )
 def test_a_spoilt_settings_file_is_one_sentence(
     page: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, sentence: str

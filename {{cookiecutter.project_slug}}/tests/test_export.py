@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from chat import export
 from chat.settings import read_settings
-from tests.model_server import ModelServer
+from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
 
 SAID = [("human", "What is {this}? <b>“é”</b> 🙂"), ("ai", "Hello from the model.")]
@@ -47,6 +47,24 @@ def test_an_unfinished_answer_comes_back_as_stopped(page: AppTest) -> None:
     assert "Stopped" in [caption.value for caption in other.caption]
 
 
+def test_odd_feedback_is_made_even(page: AppTest) -> None:
+    say(page, "Hello")
+    data = json.loads(export._to_json(messages(page)))
+    data[-1]["data"]["response_metadata"]["feedback"] = True
+    other = AppTest.from_file(page._script_path, default_timeout=60).run()
+    other.file_uploader[0].set_value(("chat.json", json.dumps(data).encode(), "application/json")).run()
+    assert transcript(other) == transcript(page)
+
+
+def test_markdown_tells_all_that_the_page_shows(page: AppTest, server: ModelServer) -> None:
+    page.chat_input[0].upload("notes.txt", b"Buy milk", "text/plain")
+    server.reply = Reply(status=500)
+    say(page, "What is this?")
+    markdown = export._to_markdown(messages(page))
+    assert "What is this?\n\n(notes.txt)\n" in markdown
+    assert "has a fault on its side" in markdown
+
+
 def message(kind: str, content: object, **fields: object) -> str:
     """Return an export of one message, with an answer if it is a question."""
     answer = [{"type": "ai", "data": {"content": "x"}}] if kind == "human" else []
@@ -57,7 +75,8 @@ NO_EXPORTS = ["", "no JSON", "[]", "{}", "[1]", "[[1]]", '[{"type": "human"}]', 
 NO_EXPORTS += [message("system", "x"), message("human", 5), message("human", [{}]), message("human", [5])]
 NO_EXPORTS += [message("human", "\ud800"), message("ai", "x", response_metadata={"status": "complete"})]
 PICTURE = {"type": "image", "base64": "no base64!", "mime_type": "image/png"}
-NO_EXPORTS += [message("human", [{"type": "text", "text": "x"}, block]) for block in ({"type": "text"}, PICTURE)]
+SOUND = {"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"}
+NO_EXPORTS += [message("human", [{"type": "text", "text": "x"}, block]) for block in ({"type": "text"}, PICTURE, SOUND)]
 
 
 @pytest.mark.parametrize("text", NO_EXPORTS)
