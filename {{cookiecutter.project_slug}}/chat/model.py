@@ -25,7 +25,10 @@ def build_model(settings: dict[str, Any], key: str) -> ChatModel:
     try:
         # What the client reads from the environment: the machine's own setting wins over settings.toml.
         for variable, value in settings.get("environment", {}).items():
-            os.environ[variable] = _environment_at_start().get(variable, value)
+            if value := _environment_at_start().get(variable, value):
+                os.environ[variable] = value
+            else:
+                os.environ.pop(variable, None)
         arguments: dict[str, Any] = {"model": settings["model"]["name"], **settings["model"].get("arguments", {})}
         if settings["model"]["key_variable"]:
             # The OpenAI client insists on some key, also for a server that wants none.

@@ -1,4 +1,4 @@
-"""What OpenAI's chat completions look like on the wire.
+"""What OpenAI's chat completions look like on the wire; many other providers speak the same.
 
 Source: https://platform.openai.com/docs/api-reference/chat
 """
@@ -7,10 +7,22 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+CONTENT_TYPE = "text/event-stream"
 
-def environment(url: str, key: str) -> dict[str, str]:
-    """Return the variables that lead the client to the server at `url`."""
-    return {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_BASE": f"{url}/v1", "OPENAI_API_KEY": key}
+
+def environment(url: str) -> dict[str, str]:
+    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    return {}
+
+
+def lookup(path: str) -> bytes:
+    """Return what a client is told that looks something up before it asks: which models there are."""
+    return json.dumps({"object": "list", "data": [{"id": "m", "object": "model"}]}).encode()
+
+
+def model(path: str, body: dict[str, Any]) -> str:
+    """Return the model that a request names; Azure's is the deployment in its URL."""
+    return path.partition("/deployments/")[2].partition("/")[0] or body["model"]
 
 
 def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
