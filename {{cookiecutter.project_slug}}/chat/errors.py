@@ -1,6 +1,7 @@
 """What can go wrong with a provider, each as one sentence that says what happened and what to do."""
 
 import logging
+import re
 import traceback
 from collections.abc import Iterator
 from itertools import islice
@@ -20,12 +21,31 @@ class Cause(NamedTuple):
     kinds: tuple[str, ...] = ()
 
 
+UNREACHABLE = "{provider} cannot be reached: check your network and the server's address, then try again."
+
 # The first row that fits is shown. Class names, not classes: each provider's client brings its own.
 CAUSES = (
     Cause(
+        "There are no credentials for {provider} here, or they have expired: README.md says how to give them.",
+        kinds=(
+            *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"),
+            *("TokenRetrievalError", "UnauthorizedSSOTokenError", "DefaultCredentialsError", "RefreshError"),
+        ),
+    ),
+    Cause(
+        "The connection to {provider} broke off before the answer was complete: try again.",
+        kinds=(
+            *("ProtocolError", "ReadError", "WriteError", "ConnectionResetError", "IncompleteRead"),
+            *("ClientPayloadError", "ServerDisconnectedError"),
+        ),
+    ),
+    Cause(
         "This chat is too long for {name}: start a new one, or send a shorter message.",
         statuses=(413,),
-        words=("context_length", "context size", "context length", "prompt is too long", "too many tokens"),
+        words=(
+            *("context_length", "context size", "context length", "prompt is too long", "input is too long"),
+            *("too many tokens", "maximum number of tokens"),
+        ),
         kinds=("ContextOverflowError",),
     ),
     Cause(
@@ -36,6 +56,7 @@ CAUSES = (
     Cause(
         "{provider} refused the API key: check {key}, then try again.",
         statuses=(401, 403),
+        words=("api_key_invalid",),  # Gemini's, with status 400
         kinds=("ModelAuthenticationError", "ModelPermissionDeniedError"),
     ),
     Cause(
@@ -49,19 +70,21 @@ CAUSES = (
     Cause("{provider} has a fault on its side: try again in a few minutes.", statuses=(500, 502, 504)),
     Cause("{provider} refused the request: check the model's arguments in settings.toml.", statuses=(400, 422)),
     Cause(
+        UNREACHABLE, kinds=("ConnectTimeout", "ConnectTimeoutError", "ClientConnectorError", "ConnectionRefusedError")
+    ),
+    Cause(
         "{provider} took too long to answer: try again.",
         statuses=(408,),
         kinds=("TimeoutError", "TimeoutException", "ModelTimeoutError", "APITimeoutError"),
     ),
     Cause(
-        "The connection to {provider} broke off before the answer was complete: try again.",
-        kinds=("RemoteProtocolError", "ReadError", "WriteError", "ConnectionResetError", "IncompleteRead"),
-    ),
-    Cause(
-        "{provider} cannot be reached: check your network and the server's address, then try again.",
+        UNREACHABLE,
         kinds=("ConnectError", "ConnectionError", "ModelConnectionError", "APIConnectionError", "NetworkError"),
     ),
-    Cause("{provider} sent an answer that cannot be read: try again.", kinds=("JSONDecodeError", "UnicodeDecodeError")),
+    Cause(
+        "{provider} sent an answer that cannot be read: try again.",
+        kinds=("JSONDecodeError", "UnicodeDecodeError", "ParserError"),
+    ),
 )
 UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."
 
@@ -80,7 +103,7 @@ def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
     names = {
         "provider": model_settings["provider"],
         "name": model_settings["name"],
-        "key": model_settings["key_variable"] or "its settings",
+        "key": model_settings["key_variable"] or "the credentials (see README.md)",
     }
     chain = list(islice(_with_causes(error), 20))  # they may go round in a circle
     for cause in CAUSES:
@@ -99,7 +122,18 @@ def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _fits(cause: Cause, error: BaseException) -> bool:
-    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    status = _status_of(error)
     if status in cause.statuses or any(kind.__name__ in cause.kinds for kind in type(error).__mro__):
         return True
     return status is not None and 400 <= status < 500 and any(word in str(error).lower() for word in cause.words)
+
+
+def _status_of(error: BaseException) -> int | None:
+    """Return the HTTP status that an error carries, under any of the names that the clients have for it."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):  # botocore's
+        return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if type(error) is Exception and (number := re.match(r"\[(\d{3})\]", str(error))):  # NVIDIA's, which has no other
+        return int(number[1])
+    found = (getattr(where, name, None) for where in (error, response) for name in ("status_code", "status", "code"))
+    return next((status for status in found if isinstance(status, int)), None)

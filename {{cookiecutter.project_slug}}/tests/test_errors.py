@@ -1,12 +1,14 @@
 """One sentence for what a provider can say (the table in chat/errors.py, over the wire), and for a spoilt file."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from chat.errors import explain
 from chat.settings import read_settings
+from tests.conftest import APP
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
 
@@ -21,6 +23,7 @@ REFUSALS = {
     "a fault": (Reply(status=500), "fault on its side"),
     "overloaded": (Reply(status=529), "overloaded"),
     "a cut connection": (Reply(words=("Half",), cut=True), "broke off"),
+    "spoilt JSON": (Reply(spoilt=True), "cannot be read"),
 }
 
 
@@ -42,6 +45,26 @@ def test_of_an_unknown_failure_the_log_says_where_not_what(caplog: pytest.LogCap
     assert sentence.startswith("The model failed (RuntimeError)")
     assert "raise RuntimeError(text)" in caplog.text
     assert "sk-secret" not in sentence + caplog.text
+
+
+@pytest.mark.parametrize("reply", [Reply(silence=30), Reply(pause=30)], ids=["nothing comes", "no word comes"])
+def test_silence_ends_at_the_timeout(server: ModelServer, monkeypatch: pytest.MonkeyPatch, reply: Reply) -> None:
+    settings = read_settings()
+    settings["model"]["arguments"] = hurried(settings["model"]["arguments"])
+    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
+    server.reply = reply
+    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    say(page, "Hello")
+    assert "took too long" in page.error[0].value
+    assert transcript(page)[-2] == ("human", "Hello")
+
+
+def hurried(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the model's arguments with timeouts of a sixtieth, whatever their name and their unit."""
+    return {
+        name: hurried(value) if isinstance(value, dict) else value // 60 if "timeout" in name else value
+        for name, value in arguments.items()
+    }
 
 
 def test_no_network_is_one_sentence(page: AppTest, server: ModelServer) -> None:

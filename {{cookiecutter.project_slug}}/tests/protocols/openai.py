@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 CONTENT_TYPE = "text/event-stream"
+USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
 
 
 def environment(url: str) -> dict[str, str]:
@@ -33,9 +34,8 @@ def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
 def stream(words: tuple[str, ...]) -> Iterator[bytes]:
     """Yield the pieces of a streamed answer: one for each word, then the end."""
     for word in words:
-        yield _event({"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None})
-    usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
-    end = _event({"index": 0, "delta": {}, "finish_reason": "stop"}) + _event(usage=usage)
+        yield event({"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None})
+    end = event({"index": 0, "delta": {}, "finish_reason": "stop"}) + event(usage=USAGE)
     yield end + b"data: [DONE]\n\n"
 
 
@@ -44,6 +44,7 @@ def error(code: str, message: str) -> bytes:
     return json.dumps({"error": {"message": message, "type": code, "param": None, "code": code}}).encode()
 
 
-def _event(*choices: dict[str, Any], **fields: Any) -> bytes:
+def event(*choices: dict[str, Any], **fields: Any) -> bytes:
+    """Return a chunk of an answer as it is sent."""
     chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": choices, **fields}
     return f"data: {json.dumps(chunk)}\n\n".encode()

@@ -30,9 +30,7 @@ def stream(words: tuple[str, ...]) -> Iterator[bytes]:
     response = {"id": "r1", "object": "response", "created_at": 0, "model": "m", "output": []}
     begin = _event("response.created", response=response | {"status": "in_progress"})
     for word in words:
-        yield begin + _event(
-            "response.output_text.delta", item_id="i1", output_index=0, content_index=0, delta=word
-        )
+        yield begin + _event("response.output_text.delta", item_id="i1", output_index=0, content_index=0, delta=word)
         begin = b""
     usage = {"input_tokens": 7, "output_tokens": 5, "total_tokens": 12}
     yield begin + _event("response.completed", response=response | {"status": "completed", "usage": usage})
