@@ -89,7 +89,7 @@ CAUSES = (
 UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."
 
 
-def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
+def explain(error: BaseException, model_settings: dict[str, Any], unknown: str = UNKNOWN) -> str:
     """Return the sentence for an error.
 
     Nothing of the error's own text is shown: providers repeat keys and prompts in it.
@@ -97,6 +97,7 @@ def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
     Parameters:
         error: What the chain raised.
         model_settings: The [model] table of settings.toml.
+        unknown: The sentence for an error that the table has no row for; {kind} in it becomes the error's class.
     """
     if isinstance(error, ChatError):
         return str(error)
@@ -112,7 +113,7 @@ def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
     # Where it failed, without what it says.
     frames = "".join(traceback.format_tb(error.__traceback__))
     logging.getLogger(__name__).error("%s, raised at\n%s", type(error).__name__, frames)
-    return UNKNOWN.format(kind=type(error).__name__)
+    return unknown.format(kind=type(error).__name__)
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from chat.errors import explain
 from chat.settings import read_settings
 from tests.conftest import APP
-from tests.model_server import ModelServer, Reply
+from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import say, transcript
 
 RATE_LIMIT = "Rate limit reached. Visit https://platform.openai.com/account/billing to add a payment method."
@@ -71,6 +71,20 @@ def test_no_network_is_one_sentence(page: AppTest, server: ModelServer) -> None:
     server.__exit__()
     say(page, "Hello")
     assert "cannot be reached" in page.error[0].value
+
+
+@pytest.mark.skipif(
+    bool(read_settings()["model"]["key_variable"]) or not hasattr(protocol, "NO_CREDENTIALS"),
+    reason="this provider has a key, or needs none",
+)
+def test_missing_credentials_are_one_sentence(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*protocol.environment(server.url), read_settings()["model"]["base_url_variable"]]:
+        monkeypatch.delenv(name)
+    for name, value in protocol.NO_CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    page = say(AppTest.from_file(str(APP), default_timeout=60).run(), "Hello")
+    assert "There are no credentials for" in page.error[0].value
+    assert not page.exception
 
 
 @pytest.mark.parametrize(

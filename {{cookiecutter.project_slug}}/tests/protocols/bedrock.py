@@ -12,12 +12,17 @@ from typing import Any
 from urllib.parse import unquote
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
+NO_CREDENTIALS = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": "none",
+    "AWS_SHARED_CREDENTIALS_FILE": "none",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 def environment(url: str) -> dict[str, str]:
     """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
-    keys = {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
-    return keys | {"AWS_EC2_METADATA_DISABLED": "true"}
+    return {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 def model(path: str, body: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 CONTENT_TYPE = "text/event-stream"
+NO_CREDENTIALS = {"GOOGLE_CLOUD_PROJECT": "test", "CLOUDSDK_CONFIG": "none", "NO_GCE_CHECK": "true"}
 FOLDER = tempfile.TemporaryDirectory()
 ROLES = {"user": "user", "model": "assistant"}
 
