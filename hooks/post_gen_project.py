@@ -25,19 +25,16 @@ class StepFailed(Exception):
 
 
 def keep_what_was_chosen(answers: dict) -> None:
-    """Walk the table `_optional`: remove the files of what was not chosen, give those of what was their plain name.
+    """Walk the table `_optional`: remove the files of what was not chosen.
 
     Parameters:
-        answers: Cookiecutter's context; a row is "question=choice": [paths], and a chosen alternative such as
-            protocol_openai.py loses its _openai.
+        answers: Cookiecutter's context; a row is "question=choice": [paths].
     """
     for row, paths in answers["_optional"].items():
         question, choice = row.split("=")
-        for path in map(Path, paths):
-            if answers[question] == choice:
-                path.replace(path.with_stem(path.stem.removesuffix(f"_{choice}")))
-            else:
-                path.unlink()
+        if answers[question] != choice:
+            for path in paths:
+                Path(path).unlink()
 
 
 def is_update(answers: dict) -> bool:

@@ -1,13 +1,39 @@
 """What pytest needs to know for all of the template's tests."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.baking import PROVIDERS, QUESTIONS
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `--screenshots docs/images` renew the pictures of the README."""
+    """Let `--screenshots docs/images` renew the pictures of the README, and `--all-providers` install all apps."""
     parser.addoption("--screenshots", default="screenshots", help="the folder that takes screenshots")
+    parser.addoption("--all-providers", action="store_true", help="install and test the app of every provider")
+    parser.addoption("--renew", action="store_true", help="write the parts of the docs that are made from tables")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let tests that install a provider's app run for some, and with `--all-providers` for all."""
+    if "installed_provider" in metafunc.fixturenames:
+        every = metafunc.config.getoption("--all-providers")
+        metafunc.parametrize("installed_provider", PROVIDERS if every else some_providers())
+
+
+def some_providers(week: int | None = None) -> list[str]:
+    """Return one provider for each protocol and each class of ours, and one more of the others, another each week.
+
+    Parameters:
+        week: The number of the week; None means this one's.
+    """
+    kinds: dict[str, str] = {}
+    for provider, row in QUESTIONS["_providers"].items():
+        kinds.setdefault(row["module"] if row["module"].startswith("chat.") else row["protocol"], provider)
+    others = [provider for provider in PROVIDERS if provider not in kinds.values()]
+    week = datetime.now(UTC).isocalendar().week if week is None else week
+    return [*kinds.values(), others[week % len(others)]]
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,95 @@
 """Do the generated apps' own tests pass when installed, are they lint-clean, do their types fit?"""
 
+import json
+import re
+import shutil
+import tomllib
+from pathlib import Path
+
 import pytest
 
-from tests.baking import PROVIDERS, UV, install, run
+from tests.baking import PROVIDERS, QUESTIONS, UV, bake, cookiecutter, copy_template, install, run
+from tests.conftest import some_providers
+from tests.test_docs import providers_table
 
 
 @pytest.mark.installs
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_an_installed_app_passes_its_own_checks(provider: str) -> None:
-    app = install(model_provider=provider, project_slug=f"app-{provider}")
+def test_an_installed_app_passes_its_own_checks(installed_provider: str) -> None:
+    app = install(model_provider=installed_provider, project_slug=f"app-{installed_provider}")
     assert (app / "uv.lock").is_file()
+    check(app)
+
+
+def check(app: Path) -> None:
+    """Run all that an app's README and CI run."""
     run(UV, "run", "pytest", "-q", cwd=app)
     run(UV, "run", "--group", "lint", "ruff", "check", cwd=app)
     run(UV, "run", "--group", "lint", "ruff", "format", "--check", cwd=app)
     run(UV, "run", "--group", "lint", "ty", "check", "--error-on-warning", cwd=app)
+
+
+def test_each_kind_of_provider_is_installed_and_each_provider_in_its_turn() -> None:
+    assert {row["protocol"] for row in map(QUESTIONS["_providers"].get, some_providers())} == {
+        row["protocol"] for row in QUESTIONS["_providers"].values()
+    }
+    assert {provider for week in range(1, 54) for provider in some_providers(week)} == set(PROVIDERS)
+
+
+@pytest.mark.installs
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("openai", "anthropic"), ("local", "openai-compatible"), ("anthropic", "google"), ("google", "cohere")],
+)
+def test_the_provider_can_be_changed_as_the_docs_say(old: str, new: str, tmp_path: Path) -> None:
+    made = bake(model_provider=old, project_slug=f"from-{old}")
+    app = Path(shutil.copytree(made, tmp_path / "app"))
+    docs = (app / "docs" / "providers.md").read_text(encoding="utf-8")
+    label = QUESTIONS["_providers"][new]["label"]
+    block = docs.partition(f"\n## {label}\n")[2].partition("\n## ")[0]
+    dependencies, line, settings, *files = re.findall(r"```\w+\n(.*?)```", block, re.DOTALL)
+
+    edit(app / "pyproject.toml", r'(?<=    "langchain-community>=0\.4\.2,<0\.5",\n).*?(?=\]\n)', dependencies)
+    edit(app / "chat" / "model.py", r"from \S+ import \w+ as ChatModel\n", line)
+    edit(app / "settings.toml", r"\[model\]\n.*", settings)
+    for name, text in zip(re.findall(r"^`(chat/\w+\.py)`:$", block, re.MULTILINE), files, strict=True):
+        (app / name).write_text(text, encoding="utf-8")
+    if module := re.search(r"Delete\s+`(\S+?)`(?: and `(\S+?)`)?", (app / "README.md").read_text(encoding="utf-8")):
+        for name in filter(None, module.groups()):
+            (app / name).unlink()
+    check(app)
+    assert (app / "prompts" / "system.md").read_bytes() == (made / "prompts" / "system.md").read_bytes()
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace in a file the one place that fits a regular expression."""
+    text, count = re.subn(old, lambda _: new, path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert count == 1
+    path.write_text(text, encoding="utf-8")
+
+
+def test_a_new_provider_is_one_entry(tmp_path: Path) -> None:
+    """A row and its name in the list of choices; Cookiecutter wants the label once more."""
+    template = copy_template(tmp_path / "template")
+    questions = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
+    row = QUESTIONS["_providers"]["mistral"]
+    invented = {"label": "Invented AI", "name": "Invented", "packages": ["langchain-invented>=1.2,<2"]}
+    invented |= {"module": "langchain_invented", "class": "ChatInvented", "model": "invented-1"}
+    invented |= {"key_variable": "INVENTED_API_KEY", "key_page": "https://invented.example/keys"}
+    questions["_providers"]["invented"] = row | invented
+    questions["model_provider"].append("invented")
+    questions["__prompts__"]["model_provider"]["invented"] = invented["label"]
+    (template / "cookiecutter.json").write_text(json.dumps(questions), encoding="utf-8")
+
+    done = cookiecutter(tmp_path, template, project_slug="app", model_provider="invented", smoke_test="no")
+    assert done.returncode == 0, done.stdout
+    app = tmp_path / "app"
+    texts = {name: (app / name).read_text(encoding="utf-8") for name in ("README.md", "docs/providers.md")}
+    assert tomllib.loads((app / "pyproject.toml").read_text())["project"]["dependencies"][3:] == invented["packages"]
+    assert "\nfrom langchain_invented import ChatInvented as ChatModel\n" in (app / "chat" / "model.py").read_text()
+    model = tomllib.loads((app / "settings.toml").read_text(encoding="utf-8"))["model"]
+    assert (model["provider"], model["name"], model["key_variable"]) == ("Invented", "invented-1", "INVENTED_API_KEY")
+    assert 'INVENTED_API_KEY = ""' in (app / ".streamlit" / "secrets.toml.example").read_text()
+    assert "answered\nby Invented (`invented-1`)" in texts["README.md"]
+    assert "export INVENTED_API_KEY=..." in texts["README.md"]
+    assert "\n## Invented AI\n" in texts["docs/providers.md"]
+    assert "| `invented` | Invented AI |" in providers_table(questions["_providers"])

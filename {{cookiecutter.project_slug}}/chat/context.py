@@ -11,6 +11,7 @@ from chat.content import files_of
 
 ROOM = 0.75  # of the context: tokens are only estimated, and some models' answers need room in it too
 TOKENS_PER_FILE = 1000  # about a large picture's or a page's, with the providers that say so
+UNKNOWN_CONTEXT = 3000  # tokens, where neither the profile nor history_tokens says more
 LAST_MESSAGES = 200  # never look at more of a long chat than this
 
 
@@ -32,7 +33,7 @@ def fit(
         most: The tokens that the messages may have in any case; 0 means that only the context counts.
     """
     size = context_tokens(model)
-    room = int(size * ROOM) - count_tokens([SystemMessage(system_prompt), question]) if size else most
+    room = int(size * ROOM) - count_tokens([SystemMessage(system_prompt), question]) if size else most or UNKNOWN_CONTEXT
     return trim_messages(
         [message for message in messages[-LAST_MESSAGES:] if message.content],
         max_tokens=max(0, min(room, most or room)),

@@ -1,6 +1,7 @@
 """What can go wrong with a provider, each as one sentence that says what happened and what to do."""
 
 import logging
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,12 +24,31 @@ class Cause(NamedTuple):
     kinds: tuple[str, ...] = ()
 
 
+UNREACHABLE = "{provider} cannot be reached: check your network and the server's address, then try again."
+
 # The first row that fits is shown. Class names, not classes: each provider's client brings its own.
 CAUSES = (
     Cause(
+        "There are no credentials for {provider} here, or they have expired: README.md says how to give them.",
+        kinds=(
+            *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"),
+            *("TokenRetrievalError", "UnauthorizedSSOTokenError", "DefaultCredentialsError", "RefreshError"),
+        ),
+    ),
+    Cause(
+        "The connection to {provider} broke off before the answer was complete: try again.",
+        kinds=(
+            *("ProtocolError", "ReadError", "WriteError", "ConnectionResetError", "IncompleteRead"),
+            *("ClientPayloadError", "ServerDisconnectedError"),
+        ),
+    ),
+    Cause(
         "This chat is too long for {name}: start a new one, or send a shorter message.",
         statuses=(413,),
-        words=("context_length", "context size", "context length", "prompt is too long", "too many tokens"),
+        words=(
+            *("context_length", "context size", "context length", "prompt is too long", "input is too long"),
+            *("too many tokens", "maximum number of tokens"),
+        ),
         kinds=("ContextOverflowError",),
     ),
     Cause(
@@ -39,6 +59,7 @@ CAUSES = (
     Cause(
         "{provider} refused the API key: check {key}, then try again.",
         statuses=(401, 403),
+        words=("api_key_invalid",),  # Gemini's, with status 400
         kinds=("ModelAuthenticationError", "ModelPermissionDeniedError"),
     ),
     Cause(
@@ -52,24 +73,26 @@ CAUSES = (
     Cause("{provider} has a fault on its side: try again in a few minutes.", statuses=(500, 502, 504)),
     Cause("{provider} refused the request: check the model's arguments in settings.toml.", statuses=(400, 422)),
     Cause(
+        UNREACHABLE, kinds=("ConnectTimeout", "ConnectTimeoutError", "ClientConnectorError", "ConnectionRefusedError")
+    ),
+    Cause(
         "{provider} took too long to answer: try again.",
         statuses=(408,),
         kinds=("TimeoutError", "TimeoutException", "ModelTimeoutError", "APITimeoutError"),
     ),
     Cause(
-        "The connection to {provider} broke off before the answer was complete: try again.",
-        kinds=("RemoteProtocolError", "ReadError", "WriteError", "ConnectionResetError", "IncompleteRead"),
-    ),
-    Cause(
-        "{provider} cannot be reached: check your network and the server's address, then try again.",
+        UNREACHABLE,
         kinds=("ConnectError", "ConnectionError", "ModelConnectionError", "APIConnectionError", "NetworkError"),
     ),
-    Cause("{provider} sent an answer that cannot be read: try again.", kinds=("JSONDecodeError", "UnicodeDecodeError")),
+    Cause(
+        "{provider} sent an answer that cannot be read: try again.",
+        kinds=("JSONDecodeError", "UnicodeDecodeError", "ParserError"),
+    ),
 )
 UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."
 
 
-def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
+def explain(error: BaseException, model_settings: dict[str, Any], unknown: str = UNKNOWN) -> str:
     """Return the sentence for an error.
 
     Nothing of the error's own text is shown: providers repeat keys and prompts in it.
@@ -77,6 +100,7 @@ def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
     Parameters:
         error: What the chain raised.
         model_settings: The [model] table of settings.toml.
+        unknown: The sentence for an error that the table has no row for; {kind} in it becomes the error's class.
     """
     if isinstance(error, ChatError):
         return str(error)
@@ -84,7 +108,7 @@ def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
     names = {
         "provider": model_settings["provider"],
         "name": model_settings["name"],
-        "key": f"{variable}, or what was typed into the sidebar" if variable else "its settings",
+        "key": f"{variable}, or what was typed into the sidebar" if variable else "the credentials (see README.md)",
     }
     chain = list(islice(_with_causes(error), 20))  # they may go round in a circle
     for cause in CAUSES:
@@ -93,7 +117,7 @@ def explain(error: BaseException, model_settings: dict[str, Any]) -> str:
     # Where it failed, without what it says.
     frames = "".join(traceback.format_tb(error.__traceback__))
     logging.getLogger(__name__).error("%s, raised at\n%s", type(error).__name__, frames)
-    return UNKNOWN.format(kind=type(error).__name__)
+    return unknown.format(kind=type(error).__name__)
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -121,7 +145,18 @@ def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _fits(cause: Cause, error: BaseException) -> bool:
-    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    status = _status_of(error)
     if status in cause.statuses or any(kind.__name__ in cause.kinds for kind in type(error).__mro__):
         return True
     return status is not None and 400 <= status < 500 and any(word in str(error).lower() for word in cause.words)
+
+
+def _status_of(error: BaseException) -> int | None:
+    """Return the HTTP status that an error carries, under any of the names that the clients have for it."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):  # botocore's
+        return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if type(error) is Exception and (number := re.match(r"\[(\d{3})\]", str(error))):  # NVIDIA's, which has no other
+        return int(number[1])
+    found = (getattr(where, name, None) for where in (error, response) for name in ("status_code", "status", "code"))
+    return next((status for status in found if isinstance(status, int)), None)

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from chat.errors import ChatError
+from chat.errors import ChatError, explain
 
 # isort: split
 from {{ cookiecutter._providers[cookiecutter.model_provider].module }} import {{ cookiecutter._providers[cookiecutter.model_provider].class }} as ChatModel
@@ -25,19 +25,22 @@ def build_model(settings: dict[str, Any], key: str) -> ChatModel:
     try:
         # What the client reads from the environment: the machine's own setting wins over settings.toml.
         for variable, value in settings.get("environment", {}).items():
-            os.environ[variable] = _environment_at_start().get(variable, value)
+            if value := _environment_at_start().get(variable, value):
+                os.environ[variable] = value
+            else:
+                os.environ.pop(variable, None)
         arguments: dict[str, Any] = {"model": settings["model"]["name"], **settings["model"].get("arguments", {})}
         if settings["model"]["key_variable"]:
             # The OpenAI client insists on some key, also for a server that wants none.
             arguments["api_key"] = key or "none"
         return ChatModel(**arguments)
-    except ChatError:
-        raise
     except Exception as error:  # whatever a client stumbles over; what it says may hold a key
-        raise ChatError(
-            f"The model cannot be made ({type(error).__name__}): check what settings.toml says of it, and the proxy "
-            "and certificates that are set here (HTTPS_PROXY, SSL_CERT_FILE), then try again."
-        ) from error
+        variables = ", ".join([*settings.get("environment", {}), "HTTPS_PROXY", "SSL_CERT_FILE"])
+        unknown = (
+            "The model cannot be made ({kind}): check what settings.toml says of it, and these variables if they are "
+            f"set here: {variables}. Then try again."
+        )
+        raise ChatError(explain(error, settings["model"], unknown)) from error
 
 
 @st.cache_resource(show_spinner=False)

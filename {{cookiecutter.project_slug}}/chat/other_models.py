@@ -30,7 +30,8 @@ def choose_model(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _profiles() -> dict[str, Any]:
-    package = ChatModel.__module__.partition(".")[0]
+    packages = [kind.__module__.partition(".")[0] for kind in ChatModel.__mro__]
+    package = next(package for package in packages if package != "chat")  # one of ours is made from LangChain's
     try:
         return importlib.import_module(f"{package}.data._profiles")._PROFILES
     except ModuleNotFoundError:  # it brings none

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from tests.model_server import ModelServer
 
 APP = Path(__file__).parent.parent / "app.py"
+LEADS_ELSEWHERE = ("_PROXY", "_BASE_URL", "_API_BASE", "_API_URL", "SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_PROFILE")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,7 +30,7 @@ def _look_for_components_once() -> Iterator[None]:
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
     """Lead the app's own client to a server on loopback: real HTTP, no key, no network."""
     with ModelServer() as server:
-        for name in [name for name in os.environ if name.lower().endswith("_proxy") or name.startswith("SSL_CERT")]:
+        for name in [name for name in os.environ if name.upper().endswith(LEADS_ELSEWHERE)]:
             monkeypatch.delenv(name)  # this machine's; nothing here leaves it
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)

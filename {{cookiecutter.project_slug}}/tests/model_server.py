@@ -1,14 +1,18 @@
 """A real HTTP server on loopback that speaks the provider's protocol: it can be slow, refuse, fall silent and cut."""
 
+import importlib
 import json
 import select
 import threading
 import time
+import tomllib
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
-from . import protocol
+MODEL = tomllib.loads((Path(__file__).parent.parent / "settings.toml").read_text(encoding="utf-8"))["model"]
+protocol = importlib.import_module(f".protocols.{MODEL['protocol']}", __package__)
 
 
 @dataclass
@@ -18,20 +22,24 @@ class Reply:
     Parameters:
         words: The pieces of the answer.
         pause: Seconds before each piece.
+        silence: Seconds before anything at all.
         status: HTTP status; anything but 200 is a refusal with `code` and `message`.
         code: The provider's name for the refusal.
         message: The provider's words for it.
         cut: Whether the connection breaks off after the last word, before the answer's end.
         headers: Of a refusal.
+        spoilt: Whether the last word comes as JSON that is none.
     """
 
     words: tuple[str, ...] = ("Hello", " from", " the", " model", ".")
     pause: float = 0
+    silence: float = 0
     status: int = 200
     code: str = "error"
     message: str = "refused"
     cut: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    spoilt: bool = False
 
 
 class ModelServer:
@@ -42,13 +50,16 @@ class ModelServer:
         self.key = "sk-test-0123456789abcdef"
         self.reply = Reply()
         self.requests: list[dict[str, Any]] = []
+        self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.left = 0
         self._http = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
         self.url = f"http://127.0.0.1:{self._http.server_port}"
         # Both spellings: a machine may have set either.
-        no_proxy = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-        self.environment = no_proxy | protocol.environment(self.url, self.key)
+        self.environment = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **protocol.environment(self.url)}
+        for setting, value in (("base_url_variable", self.url), ("key_variable", self.key)):
+            if variable := MODEL[setting]:
+                self.environment[variable] = value
 
     def __enter__(self) -> Self:
         """Start to answer."""
@@ -63,6 +74,10 @@ class ModelServer:
     def reply_to(self, question: str) -> Reply:
         """Return how to answer a question; a test that needs more than `reply` overrides it."""
         return self.reply
+
+    def model(self) -> str:
+        """Return the model that the last request named."""
+        return protocol.model(self.paths[-1], self.requests[-1])
 
     def conversation(self, number: int = -1) -> list[tuple[str, str]]:
         """Return what a request asked, as (role, text) pairs, the system prompt first."""
@@ -80,39 +95,53 @@ class _Handler(BaseHTTPRequestHandler):
     owner: ModelServer
     protocol_version = "HTTP/1.1"
 
+    def do_GET(self) -> None:
+        self._send_whole(200, protocol.lookup(self.path))
+
     def do_POST(self) -> None:
         if not (raw := self.rfile.read(int(self.headers["Content-Length"]))):
             return  # the client has hung up already
+        if not raw.startswith(b"{"):
+            return self._send_whole(200, protocol.lookup(self.path))
         body = json.loads(raw)
         self.owner.headers.append({name.lower(): value for name, value in self.headers.items()})
+        self.owner.paths.append(self.path.partition("?")[0])
         self.owner.requests.append(body)
         reply = self.owner.reply_to(protocol.conversation(body)[-1][1])
-        if reply.status != 200:
-            body = protocol.error(reply.code, reply.message)
-            self.send_response(reply.status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            for header in reply.headers:
-                self.send_header(*header)
-            self.end_headers()
-            self.wfile.write(body)
-            return
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        *words, end = protocol.stream(reply.words)
         try:
-            for piece in words:
-                self._wait(reply.pause)
-                self._send(piece)
-            self._wait(reply.pause)
-            if not reply.cut:
-                self._send(end)
-                self.wfile.write(b"0\r\n\r\n")
+            self._wait(reply.silence)
+            if reply.status == 200:
+                self._stream(reply)
+            else:
+                self._send_whole(reply.status, protocol.error(reply.code, reply.message), reply.headers)
         except OSError:
             self.owner.left += 1
             self.close_connection = True
+
+    def _send_whole(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        for header in headers:
+            self.send_header(*header)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _stream(self, reply: Reply) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", protocol.CONTENT_TYPE)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        *words, end = protocol.stream(reply.words)
+        if reply.spoilt:
+            words[-1] = words[-1].replace(b"}", b"?")
+        for piece in words:
+            self._wait(reply.pause)
+            self._send(piece)
+        self._wait(reply.pause)
+        if not reply.cut:
+            self._send(end)
+            self.wfile.write(b"0\r\n\r\n")
         self.close_connection |= reply.cut
 
     def _send(self, piece: bytes) -> None:

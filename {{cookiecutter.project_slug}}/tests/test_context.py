@@ -23,12 +23,9 @@ def limit(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int]
 
     def limit(size: int, most: int) -> None:
         settings = read_settings()
-        settings["model"]["arguments"] |= {"profile": {"max_input_tokens": size}}
         settings["model"]["history_tokens"] = most
         monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
-        if settings["model"]["provider"] == "Built-in model":
-            monkeypatch.setattr("chat.local_model.CONTEXT_TOKENS", size)
-            del settings["model"]["arguments"]["profile"]
+        monkeypatch.setattr("chat.context.context_tokens", lambda _: size)
 
     return limit
 

@@ -1,13 +1,15 @@
 """One sentence for what a provider can say (the table in chat/errors.py, over the wire), and for a spoilt file."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from chat.errors import explain
 from chat.settings import read_settings
-from tests.model_server import ModelServer, Reply
+from tests.conftest import APP
+from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import say, transcript
 
 RATE_LIMIT = "Rate limit reached. Visit https://platform.openai.com/account/billing to add a payment method."
@@ -44,10 +46,51 @@ def test_of_an_unknown_failure_the_log_says_where_not_what(caplog: pytest.LogCap
     assert "sk-secret" not in sentence + caplog.text
 
 
+def test_spoilt_json_is_one_sentence_or_passed_over(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(spoilt=True)
+    say(page, "Hello")
+    assert transcript(page)[-1] == ("ai", "Hello from the model")
+    assert all("cannot be read" in error.value for error in page.error)  # Cohere's client passes it over
+
+
+@pytest.mark.parametrize("reply", [Reply(silence=30), Reply(pause=30)], ids=["nothing comes", "no word comes"])
+def test_silence_ends_at_the_timeout(server: ModelServer, monkeypatch: pytest.MonkeyPatch, reply: Reply) -> None:
+    settings = read_settings()
+    settings["model"]["arguments"] = hurried(settings["model"]["arguments"])
+    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
+    server.reply = reply
+    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    say(page, "Hello")
+    assert "took too long" in page.error[0].value
+    assert transcript(page)[-2] == ("human", "Hello")
+
+
+def hurried(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the model's arguments with timeouts of a sixtieth, whatever their name and their unit."""
+    return {
+        name: hurried(value) if isinstance(value, dict) else value // 60 if "timeout" in name else value
+        for name, value in arguments.items()
+    }
+
+
 def test_no_network_is_one_sentence(page: AppTest, server: ModelServer) -> None:
     server.__exit__()
     say(page, "Hello")
     assert "cannot be reached" in page.error[0].value
+
+
+@pytest.mark.skipif(
+    bool(read_settings()["model"]["key_variable"]) or not hasattr(protocol, "NO_CREDENTIALS"),
+    reason="this provider has a key, or needs none",
+)
+def test_missing_credentials_are_one_sentence(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*protocol.environment(server.url), read_settings()["model"]["base_url_variable"]]:
+        monkeypatch.delenv(name)
+    for name, value in protocol.NO_CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    page = say(AppTest.from_file(str(APP), default_timeout=60).run(), "Hello")
+    assert "There are no credentials for" in page.error[0].value
+    assert not page.exception
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_the_chosen_model_is_asked(offered: dict[str, Any], page: AppTest, serve
     assert choice.options == [NAME, "plain", "seeing (images, no temperature)"]
     choice.set_value("seeing").run()
     say(page, "Hello")
-    assert server.requests[-1]["model"] == "seeing"
+    assert server.model() == "seeing"
     assert "0.5" not in str(server.requests[-1])
 
 

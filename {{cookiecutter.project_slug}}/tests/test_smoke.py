@@ -41,7 +41,7 @@ def test_a_turn_goes_all_the_way_to_the_model_and_back(page: AppTest, server: Mo
         ("assistant", ANSWER[1]),
         ("user", "Second question?"),
     ]
-    assert server.requests[-1]["model"] == read_settings()["model"]["name"]
+    assert server.model() == read_settings()["model"]["name"]
 
 
 def test_the_history_stands_under_the_session_key(page: AppTest) -> None:

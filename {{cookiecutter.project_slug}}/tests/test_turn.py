@@ -70,7 +70,7 @@ def test_a_refusal_keeps_the_question(page: AppTest, server: ModelServer) -> Non
 
 
 def test_a_cut_stream_keeps_the_part_that_came(page: AppTest, server: ModelServer) -> None:
-    server.reply = Reply(words=("Half", " an"), cut=True)
+    server.reply = Reply(words=("Half", " an"), pause=0.1, cut=True)
     say(page, "Tell me")
     assert transcript(page)[-2:] == [("human", "Tell me"), ("ai", "Half an")]
     assert "broke off" in page.error[0].value

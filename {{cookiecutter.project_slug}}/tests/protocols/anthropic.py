@@ -7,12 +7,18 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+CONTENT_TYPE = "text/event-stream"
 USAGE = {"input_tokens": 7, "output_tokens": 5}
 
 
-def environment(url: str, key: str) -> dict[str, str]:
-    """Return the variables that lead the client to the server at `url`."""
-    return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_URL": url, "ANTHROPIC_API_KEY": key}
+def environment(url: str) -> dict[str, str]:
+    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    return {}
+
+
+def model(path: str, body: dict[str, Any]) -> str:
+    """Return the model that a request names."""
+    return body["model"]
 
 
 def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:

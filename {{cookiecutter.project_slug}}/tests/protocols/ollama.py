@@ -7,10 +7,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+CONTENT_TYPE = "application/x-ndjson"
 
-def environment(url: str, key: str) -> dict[str, str]:
-    """Return the variables that lead the client to the server at `url`."""
-    return {"OLLAMA_HOST": url}
+
+def environment(url: str) -> dict[str, str]:
+    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    return {}
+
+
+def model(path: str, body: dict[str, Any]) -> str:
+    """Return the model that a request names."""
+    return body["model"]
 
 
 def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,0 +1,69 @@
+"""What Amazon Bedrock's ConverseStream looks like on the wire.
+
+Sources: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
+https://docs.aws.amazon.com/lexv2/latest/dg/event-stream-encoding.html
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+CONTENT_TYPE = "application/vnd.amazon.eventstream"
+NO_CREDENTIALS = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": "none",
+    "AWS_SHARED_CREDENTIALS_FILE": "none",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def environment(url: str) -> dict[str, str]:
+    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    return {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def model(path: str, body: dict[str, Any]) -> str:
+    """Return the model that a request names."""
+    return unquote(path.split("/")[2])
+
+
+def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a request asks as (role, text) pairs, the system prompt first."""
+    system = [("system", block["text"]) for block in body.get("system", [])]
+    return system + [(message["role"], message["content"][0]["text"]) for message in body["messages"]]
+
+
+def stream(words: tuple[str, ...]) -> Iterator[bytes]:
+    """Yield the pieces of a streamed answer: one for each word, then the end."""
+    begin = _frame("messageStart", role="assistant")
+    for word in words:
+        yield begin + _frame("contentBlockDelta", contentBlockIndex=0, delta={"text": word})
+        begin = b""
+    usage = {"inputTokens": 7, "outputTokens": 5, "totalTokens": 12}
+    yield (
+        begin
+        + _frame("contentBlockStop", contentBlockIndex=0)
+        + _frame("messageStop", stopReason="end_turn")
+        + _frame("metadata", usage=usage, metrics={"latencyMs": 1})
+    )
+
+
+def error(code: str, message: str) -> bytes:
+    """Return the body of a refusal."""
+    return json.dumps({"__type": code, "message": message}).encode()
+
+
+def _frame(event: str, **fields: Any) -> bytes:
+    """Return a frame: two lengths and their checksum, headers, the payload, and the checksum of it all."""
+    named = {":event-type": event, ":content-type": "application/json", ":message-type": "event"}
+    headers = b"".join(
+        struct.pack(f"!B{len(name)}sBH{len(value)}s", len(name), name.encode(), 7, len(value), value.encode())
+        for name, value in named.items()
+    )
+    payload = json.dumps(fields).encode()
+    frame = struct.pack("!II", len(headers) + len(payload) + 16, len(headers))
+    frame += struct.pack("!I", zlib.crc32(frame)) + headers + payload
+    return frame + struct.pack("!I", zlib.crc32(frame))

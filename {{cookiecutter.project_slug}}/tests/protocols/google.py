@@ -1,0 +1,66 @@
+"""What Gemini's content looks like on the wire, at the Gemini API and at Vertex AI.
+
+Sources: https://ai.google.dev/api/generate-content
+https://google.aip.dev/auth/4117 (how credentials become a token)
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CONTENT_TYPE = "text/event-stream"
+NO_CREDENTIALS = {"GOOGLE_CLOUD_PROJECT": "test", "CLOUDSDK_CONFIG": "none", "NO_GCE_CHECK": "true"}
+FOLDER = tempfile.TemporaryDirectory()
+ROLES = {"user": "user", "model": "assistant"}
+
+
+def environment(url: str) -> dict[str, str]:
+    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    credentials = Path(FOLDER.name) / "credentials.json"
+    account = {
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": f"{url}/token",
+        "credential_source": {"file": str(credentials)},  # any text passes for a token here, this file's too
+    }
+    credentials.write_text(json.dumps(account), encoding="utf-8")
+    return {"GOOGLE_APPLICATION_CREDENTIALS": str(credentials), "GOOGLE_CLOUD_PROJECT": "test"}
+
+
+def lookup(path: str) -> bytes:
+    """Return what a client is told that looks something up before it asks: a token for Vertex AI."""
+    kind = "urn:ietf:params:oauth:token-type:access_token"
+    token = {"access_token": "t", "issued_token_type": kind, "token_type": "Bearer", "expires_in": 3600}
+    return json.dumps(token).encode()
+
+
+def model(path: str, body: dict[str, Any]) -> str:
+    """Return the model that a request names."""
+    return path.rpartition("/")[2].partition(":")[0]
+
+
+def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a request asks as (role, text) pairs, the system prompt first."""
+    system = [("system", part["text"]) for part in body.get("systemInstruction", {}).get("parts", [])]
+    return system + [(ROLES[content["role"]], content["parts"][0]["text"]) for content in body["contents"]]
+
+
+def stream(words: tuple[str, ...]) -> Iterator[bytes]:
+    """Yield the pieces of a streamed answer: one for each word, then the end."""
+    for word in words:
+        yield _event(word)
+    usage = {"promptTokenCount": 7, "candidatesTokenCount": 5, "totalTokenCount": 12}
+    yield _event("", {"finishReason": "STOP"}, usageMetadata=usage)
+
+
+def error(code: str, message: str) -> bytes:
+    """Return the body of a refusal."""
+    return json.dumps({"error": {"message": message, "status": code}}).encode()
+
+
+def _event(text: str, end: dict[str, str] | None = None, **fields: Any) -> bytes:
+    candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "index": 0, **(end or {})}
+    return f"data: {json.dumps({'candidates': [candidate], 'modelVersion': 'm', **fields})}\r\n\r\n".encode()

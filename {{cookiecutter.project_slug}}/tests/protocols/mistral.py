@@ -1,0 +1,19 @@
+"""What Mistral's and Groq's chat completions look like on the wire: OpenAI's, but for where the tokens stand.
+
+Sources: https://docs.mistral.ai/api/endpoint/chat
+https://console.groq.com/docs/api-reference
+"""
+
+from collections.abc import Iterator
+
+from .openai import CONTENT_TYPE, USAGE, conversation, environment, error, event, model
+
+__all__ = ["CONTENT_TYPE", "conversation", "environment", "error", "model", "stream"]
+
+
+def stream(words: tuple[str, ...]) -> Iterator[bytes]:
+    """Yield the pieces of a streamed answer: one for each word, then the end."""
+    for word in words:
+        yield event({"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None})
+    end = {"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}
+    yield event(end, usage=USAGE, x_groq={"usage": USAGE}) + b"data: [DONE]\n\n"

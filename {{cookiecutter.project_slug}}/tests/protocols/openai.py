@@ -1,0 +1,50 @@
+"""What OpenAI's chat completions look like on the wire; many other providers speak the same.
+
+Source: https://platform.openai.com/docs/api-reference/chat
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+CONTENT_TYPE = "text/event-stream"
+USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+
+
+def environment(url: str) -> dict[str, str]:
+    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    return {}
+
+
+def lookup(path: str) -> bytes:
+    """Return what a client is told that looks something up before it asks: which models there are."""
+    return json.dumps({"object": "list", "data": [{"id": "m", "object": "model"}]}).encode()
+
+
+def model(path: str, body: dict[str, Any]) -> str:
+    """Return the model that a request names; Azure's is the deployment in its URL."""
+    return path.partition("/deployments/")[2].partition("/")[0] or body["model"]
+
+
+def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a request asks as (role, text) pairs, the system prompt first."""
+    return [(message["role"], message["content"]) for message in body["messages"]]
+
+
+def stream(words: tuple[str, ...]) -> Iterator[bytes]:
+    """Yield the pieces of a streamed answer: one for each word, then the end."""
+    for word in words:
+        yield event({"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None})
+    end = event({"index": 0, "delta": {}, "finish_reason": "stop"}) + event(usage=USAGE)
+    yield end + b"data: [DONE]\n\n"
+
+
+def error(code: str, message: str) -> bytes:
+    """Return the body of a refusal."""
+    return json.dumps({"error": {"message": message, "type": code, "param": None, "code": code}}).encode()
+
+
+def event(*choices: dict[str, Any], **fields: Any) -> bytes:
+    """Return a chunk of an answer as it is sent."""
+    chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": choices, **fields}
+    return f"data: {json.dumps(chunk)}\n\n".encode()

@@ -1,0 +1,45 @@
+"""What answers of the Responses API look like on the wire, as Perplexity speaks it.
+
+Source: https://docs.perplexity.ai/docs/agent-api/quickstart
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+CONTENT_TYPE = "text/event-stream"
+
+
+def environment(url: str) -> dict[str, str]:
+    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    return {}
+
+
+def model(path: str, body: dict[str, Any]) -> str:
+    """Return the model that a request names."""
+    return body["model"]
+
+
+def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a request asks as (role, text) pairs, the system prompt first."""
+    return [(message["role"], message["content"]) for message in body["input"]]
+
+
+def stream(words: tuple[str, ...]) -> Iterator[bytes]:
+    """Yield the pieces of a streamed answer: one for each word, then the end."""
+    response = {"id": "r1", "object": "response", "created_at": 0, "model": "m", "output": []}
+    begin = _event("response.created", response=response | {"status": "in_progress"})
+    for word in words:
+        yield begin + _event("response.output_text.delta", item_id="i1", output_index=0, content_index=0, delta=word)
+        begin = b""
+    usage = {"input_tokens": 7, "output_tokens": 5, "total_tokens": 12}
+    yield begin + _event("response.completed", response=response | {"status": "completed", "usage": usage})
+
+
+def error(code: str, message: str) -> bytes:
+    """Return the body of a refusal."""
+    return json.dumps({"error": {"message": message, "type": code, "code": code}}).encode()
+
+
+def _event(kind: str, **fields: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, 'sequence_number': 0, **fields})}\n\n".encode()
