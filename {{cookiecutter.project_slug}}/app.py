@@ -16,6 +16,7 @@ from chat.export import offer_export
 from chat.feedback import ask_for_feedback
 from chat.history import StreamlitChatMessageHistory
 from chat.images import keep_out_remote_images
+from chat.imports import keep_imports
 from chat.key import find_key
 from chat.markdown import plain, with_dollars
 from chat.model import build_model
@@ -31,6 +32,7 @@ from chat.versions import offer_versions
 
 # Set-up: settings, key, model and history. `model` stays None while nothing can be asked.
 deliver_everything()
+keep_imports()
 st.html(Path(__file__).parent / "chat" / "page.css")
 try:
     settings = read_settings()

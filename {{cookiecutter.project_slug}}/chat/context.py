@@ -33,7 +33,8 @@ def fit(
         most: The tokens that the messages may have in any case; 0 means that only the context counts.
     """
     size = context_tokens(model)
-    room = int(size * ROOM) - count_tokens([SystemMessage(system_prompt), question]) if size else most or UNKNOWN_CONTEXT
+    taken = count_tokens([SystemMessage(system_prompt), question])
+    room = int(size * ROOM) - taken if size else most or UNKNOWN_CONTEXT
     return trim_messages(
         [message for message in messages[-LAST_MESSAGES:] if message.content],
         max_tokens=max(0, min(room, most or room)),

@@ -15,7 +15,7 @@ export default function({ parentElement, data }) {
   const button = parentElement.querySelector("button")
   button.onclick = async () => {
     let done = "Copied"
-    try { await navigator.clipboard.writeText(data) } catch { done = "The browser does not allow it" }
+    try { await navigator.clipboard.writeText(data[0]) } catch { done = "The browser does not allow it" }
     button.textContent = done
     setTimeout(() => { button.textContent = "Copy" }, 2000)
   }
@@ -34,4 +34,5 @@ def offer_copy(place: DeltaGenerator, message: BaseMessage) -> None:
     """
     if message.text and message.response_metadata:  # the greeting has none
         with place:
-            _button(data=message.text, key=f"app.copy.{message.id}", width="content")
+            # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
+            _button(data=[message.text], key=f"app.copy.{message.id}", width="content")

@@ -129,8 +129,7 @@ def retry_after(error: BaseException) -> float | None:
         error: What the chain raised.
     """
     for each in islice(_with_causes(error), 20):
-        headers = getattr(each, "headers", None) or getattr(getattr(each, "response", None), "headers", None) or {}
-        if value := headers.get("retry-after"):
+        if value := _headers_of(each).get("retry-after"):
             with suppress(ValueError):
                 return float(value)
             with suppress(ValueError):
@@ -160,3 +159,10 @@ def _status_of(error: BaseException) -> int | None:
         return int(number[1])
     found = (getattr(where, name, None) for where in (error, response) for name in ("status_code", "status", "code"))
     return next((status for status in found if isinstance(status, int)), None)
+
+
+def _headers_of(error: BaseException) -> Any:
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):  # botocore's
+        return response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return getattr(error, "headers", None) or getattr(response, "headers", None) or {}

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from math import ceil
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -23,8 +24,7 @@ from chat.errors import ChatError, explain, retry_after
 from chat.history import BaseChatMessageHistory
 from chat.thinking import thoughts_of
 
-REDRAW_SECONDS = 0.1  # each redraw sends the whole answer again, so words are joined for this long
-NOTICE_SECONDS = 0.2  # how soon a page that waits for a silent model notices that nobody needs it any more
+REDRAW_SECONDS = 0.1  # each redraw sends the whole answer again, so after the first word they are joined for this long
 WAIT_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 
 
@@ -109,10 +109,11 @@ class Turn(BaseChatMessageHistory):
             if not running:
                 return
             with self._changed:
-                self._changed.wait_for(lambda: not self.running, REDRAW_SECONDS)
-                if self.running and self._state() == state:
-                    self._changed.wait(NOTICE_SECONDS)
+                self._changed.wait_for(partial(self._has_begun_or_ended, state), REDRAW_SECONDS)
             "app.turns" in st.session_state  # noqa: B015  any look lets Streamlit end a run of the page that is over
+
+    def _has_begun_or_ended(self, shown: tuple[str, ...]) -> bool:
+        return not self.running or (not any(shown) and any(self._state()))
 
     def _state(self) -> tuple[str, ...]:
         return self.answer.text, self.answer.response_metadata.get("thinking", ""), self.note
@@ -163,6 +164,7 @@ class Turn(BaseChatMessageHistory):
     def _grow(self, chunk: AIMessageChunk) -> None:
         with self._changed:
             if self.running:
+                first = not any(self._state())
                 self.answer.content = self.answer.text + chunk.text
                 if thoughts := thoughts_of(chunk):
                     self.answer.response_metadata["thinking"] = (
@@ -170,7 +172,8 @@ class Turn(BaseChatMessageHistory):
                     )
                 if chunk.usage_metadata:
                     self.answer.usage_metadata = add_usage(self.answer.usage_metadata, chunk.usage_metadata)
-                self._changed.notify_all()
+                if first:  # each later word would wake every page that follows, only to go on waiting
+                    self._changed.notify_all()
 
     def _end(self, status: str, **details: str) -> None:
         with self._changed:

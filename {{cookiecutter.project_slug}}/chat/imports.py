@@ -1,0 +1,11 @@
+"""What is imported stays: Python's garbage collector need not look through it."""
+
+import functools
+import gc
+
+
+@functools.cache
+def keep_imports() -> None:
+    """Leave out of every later collection what lives now, some hundred thousand objects of Streamlit's and LangChain's."""
+    gc.collect()
+    gc.freeze()
