@@ -6,6 +6,6 @@ import gc
 
 @functools.cache
 def keep_imports() -> None:
-    """Leave out of every later collection what lives now, some hundred thousand objects of Streamlit's and LangChain's."""
+    """Leave out of every later collection what lives now, mostly Streamlit's and LangChain's own."""
     gc.collect()
     gc.freeze()
