@@ -19,7 +19,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Let tests that install a provider's app run for some, and with `--all-providers` for all."""
     if "installed_provider" in metafunc.fixturenames:
         every = metafunc.config.getoption("--all-providers")
-        metafunc.parametrize("installed_provider", PROVIDERS if every else some_providers())
+        chosen = PROVIDERS if every else some_providers()
+        # All tests of a provider in one process, which installs its app once.
+        params = [pytest.param(provider, marks=pytest.mark.xdist_group(provider)) for provider in chosen]
+        metafunc.parametrize("installed_provider", params)
 
 
 def some_providers(week: int | None = None) -> list[str]:

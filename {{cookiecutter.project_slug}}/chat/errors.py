@@ -86,7 +86,7 @@ CAUSES = (
     ),
     Cause(
         "{provider} sent an answer that cannot be read: try again.",
-        kinds=("JSONDecodeError", "UnicodeDecodeError", "ParserError"),
+        kinds=("JSONDecodeError", "UnicodeDecodeError", "ParserError", "ResponseValidationError"),
     ),
 )
 UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."

@@ -23,4 +23,4 @@ class ChatHuggingFace(langchain_huggingface.ChatHuggingFace):
         )
         # Set here, for the class keeps the token back from a server that it is given another way.
         endpoint.async_client.model = os.environ.get("HF_INFERENCE_ENDPOINT", "https://router.huggingface.co")
-        super().__init__(llm=endpoint)
+        super().__init__(llm=endpoint, stream_usage=True)

@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._wait(reply.silence)
             if reply.status == 200:
-                self._stream(reply)
+                self._stream(reply, body)
             else:
                 self._send_whole(reply.status, protocol.error(reply.code, reply.message), reply.headers)
         except OSError:
@@ -127,12 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _stream(self, reply: Reply) -> None:
+    def _stream(self, reply: Reply, body: dict[str, Any]) -> None:
         self.send_response(200)
         self.send_header("Content-Type", protocol.CONTENT_TYPE)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        *words, end = protocol.stream(reply.words)
+        *words, end = protocol.stream(reply.words, body)
         if reply.spoilt:
             words[-1] = words[-1].replace(b"}", b"?")
         for piece in words:

@@ -27,8 +27,8 @@ def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     return system + [(message["role"], message["content"]) for message in body["messages"]]
 
 
-def stream(words: tuple[str, ...]) -> Iterator[bytes]:
-    """Yield the pieces of a streamed answer: one for each word, then the end."""
+def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
     message = {"id": "m1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
     begin = _event("message_start", message=message | {"usage": {"input_tokens": 7, "output_tokens": 1}})
     begin += _event("content_block_start", index=0, content_block={"type": "text", "text": ""})

@@ -36,8 +36,8 @@ def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     return system + [(message["role"], message["content"][0]["text"]) for message in body["messages"]]
 
 
-def stream(words: tuple[str, ...]) -> Iterator[bytes]:
-    """Yield the pieces of a streamed answer: one for each word, then the end."""
+def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
     begin = _frame("messageStart", role="assistant")
     for word in words:
         yield begin + _frame("contentBlockDelta", contentBlockIndex=0, delta={"text": word})

@@ -25,8 +25,8 @@ def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     return [(message["role"], message["content"]) for message in body["messages"]]
 
 
-def stream(words: tuple[str, ...]) -> Iterator[bytes]:
-    """Yield the pieces of a streamed answer: one for each word, then the end."""
+def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
     begin = _event("message-start", id="m1", delta={"message": {"role": "assistant", "content": []}})
     begin += _event("content-start", index=0, delta={"message": {"content": {"type": "text", "text": ""}}})
     for word in words:

@@ -48,8 +48,8 @@ def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     return system + [(ROLES[content["role"]], content["parts"][0]["text"]) for content in body["contents"]]
 
 
-def stream(words: tuple[str, ...]) -> Iterator[bytes]:
-    """Yield the pieces of a streamed answer: one for each word, then the end."""
+def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
     for word in words:
         yield _event(word)
     usage = {"promptTokenCount": 7, "candidatesTokenCount": 5, "totalTokenCount": 12}

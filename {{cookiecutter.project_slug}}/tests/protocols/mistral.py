@@ -5,14 +5,15 @@ https://console.groq.com/docs/api-reference
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from .openai import CONTENT_TYPE, USAGE, conversation, environment, error, event, model
 
 __all__ = ["CONTENT_TYPE", "conversation", "environment", "error", "model", "stream"]
 
 
-def stream(words: tuple[str, ...]) -> Iterator[bytes]:
-    """Yield the pieces of a streamed answer: one for each word, then the end."""
+def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
     for word in words:
         yield event({"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None})
     end = {"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}

@@ -31,11 +31,13 @@ def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     return [(message["role"], message["content"]) for message in body["messages"]]
 
 
-def stream(words: tuple[str, ...]) -> Iterator[bytes]:
-    """Yield the pieces of a streamed answer: one for each word, then the end."""
+def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
     for word in words:
         yield event({"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None})
-    end = event({"index": 0, "delta": {}, "finish_reason": "stop"}) + event(usage=USAGE)
+    end = event({"index": 0, "delta": {}, "finish_reason": "stop"})
+    if body.get("stream_options", {}).get("include_usage"):  # nothing is counted for who does not ask
+        end += event(usage=USAGE)
     yield end + b"data: [DONE]\n\n"
 
 

@@ -25,8 +25,8 @@ def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     return [(message["role"], message["content"]) for message in body["input"]]
 
 
-def stream(words: tuple[str, ...]) -> Iterator[bytes]:
-    """Yield the pieces of a streamed answer: one for each word, then the end."""
+def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
     response = {"id": "r1", "object": "response", "created_at": 0, "model": "m", "output": []}
     begin = _event("response.created", response=response | {"status": "in_progress"})
     for word in words:
