@@ -29,6 +29,7 @@ class Reply:
         cut: Whether the connection breaks off after the last word, before the answer's end.
         headers: Of a refusal.
         spoilt: Whether the last word comes as JSON that is none.
+        thinking: What the model thinks before it answers, where the protocol has that.
     """
 
     words: tuple[str, ...] = ("Hello", " from", " the", " model", ".")
@@ -40,6 +41,7 @@ class Reply:
     cut: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     spoilt: bool = False
+    thinking: str = ""
 
 
 class ModelServer:
@@ -132,7 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", protocol.CONTENT_TYPE)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        *words, end = protocol.stream(reply.words, body)
+        thoughts = {"thinking": reply.thinking} if reply.thinking else {}
+        *words, end = protocol.stream(reply.words, body, **thoughts)
         if reply.spoilt:
             words[-1] = words[-1].replace(b"}", b"?")
         for piece in words:

@@ -27,17 +27,22 @@ def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     return system + [(message["role"], message["content"]) for message in body["messages"]]
 
 
-def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
-    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
+def stream(words: tuple[str, ...], body: dict[str, Any], thinking: str = "") -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: the thinking, one for each word, then the end."""
     message = {"id": "m1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
     begin = _event("message_start", message=message | {"usage": {"input_tokens": 7, "output_tokens": 1}})
-    begin += _event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    if thinking:
+        begin += _event("content_block_start", index=0, content_block={"type": "thinking", "thinking": ""})
+        begin += _event("content_block_delta", index=0, delta={"type": "thinking_delta", "thinking": thinking})
+        begin += _event("content_block_stop", index=0)
+    index = 1 if thinking else 0
+    begin += _event("content_block_start", index=index, content_block={"type": "text", "text": ""})
     for word in words:
-        yield begin + _event("content_block_delta", index=0, delta={"type": "text_delta", "text": word})
+        yield begin + _event("content_block_delta", index=index, delta={"type": "text_delta", "text": word})
         begin = b""
     yield (
         begin
-        + _event("content_block_stop", index=0)
+        + _event("content_block_stop", index=index)
         + _event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage=USAGE)
         + _event("message_stop")
     )

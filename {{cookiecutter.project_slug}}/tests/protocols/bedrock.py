@@ -36,16 +36,20 @@ def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     return system + [(message["role"], message["content"][0]["text"]) for message in body["messages"]]
 
 
-def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
-    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
+def stream(words: tuple[str, ...], body: dict[str, Any], thinking: str = "") -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: the thinking, one for each word, then the end."""
     begin = _frame("messageStart", role="assistant")
+    if thinking:
+        begin += _frame("contentBlockDelta", contentBlockIndex=0, delta={"reasoningContent": {"text": thinking}})
+        begin += _frame("contentBlockStop", contentBlockIndex=0)
+    index = 1 if thinking else 0
     for word in words:
-        yield begin + _frame("contentBlockDelta", contentBlockIndex=0, delta={"text": word})
+        yield begin + _frame("contentBlockDelta", contentBlockIndex=index, delta={"text": word})
         begin = b""
     usage = {"inputTokens": 7, "outputTokens": 5, "totalTokens": 12}
     yield (
         begin
-        + _frame("contentBlockStop", contentBlockIndex=0)
+        + _frame("contentBlockStop", contentBlockIndex=index)
         + _frame("messageStop", stopReason="end_turn")
         + _frame("metadata", usage=usage, metrics={"latencyMs": 1})
     )

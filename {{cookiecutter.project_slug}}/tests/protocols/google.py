@@ -48,12 +48,14 @@ def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     return system + [(ROLES[content["role"]], content["parts"][0]["text"]) for content in body["contents"]]
 
 
-def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
-    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
+def stream(words: tuple[str, ...], body: dict[str, Any], thinking: str = "") -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: the thinking, one for each word, then the end."""
+    begin = _event(thinking, thought=True) if thinking else b""
     for word in words:
-        yield _event(word)
+        yield begin + _event(word)
+        begin = b""
     usage = {"promptTokenCount": 7, "candidatesTokenCount": 5, "totalTokenCount": 12}
-    yield _event("", {"finishReason": "STOP"}, usageMetadata=usage)
+    yield begin + _event("", {"finishReason": "STOP"}, usageMetadata=usage)
 
 
 def error(code: str, message: str) -> bytes:
@@ -61,6 +63,7 @@ def error(code: str, message: str) -> bytes:
     return json.dumps({"error": {"message": message, "status": code}}).encode()
 
 
-def _event(text: str, end: dict[str, str] | None = None, **fields: Any) -> bytes:
-    candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "index": 0, **(end or {})}
+def _event(text: str, end: dict[str, str] | None = None, thought: bool = False, **fields: Any) -> bytes:
+    part = {"text": text, "thought": True} if thought else {"text": text}
+    candidate = {"content": {"role": "model", "parts": [part]}, "index": 0, **(end or {})}
     return f"data: {json.dumps({'candidates': [candidate], 'modelVersion': 'm', **fields})}\r\n\r\n".encode()
