@@ -81,7 +81,7 @@ class Bench:
             return {
                 f"turn of 20 tokens in 0.2 s, {self.users} users, s": median(turn.seconds for turn in turns),
                 "CPU a turn, ms": (server.cpu_seconds() - cpu) / len(turns) * 1000,
-                "turns a second": self.users / median(seconds),
+                "turns a second, 1/s": self.users / median(seconds),
                 "load generator's share of a core, %": (time.process_time() - own) / wall * 100,
                 "model server's share of a core, %": (self.model.cpu_seconds() - model) / wall * 100,
             }
@@ -136,8 +136,8 @@ class Bench:
             _, seconds = await self._waves(await self._crowd(way, port))
             per_second.append(self.users / median(seconds))
         return {
-            "turns a second, two processes": per_second[1],
-            "turns a second, two processes : one": per_second[1] / per_second[0],
+            "turns a second of two processes, 1/s": per_second[1],
+            "turns a second of two processes : one": per_second[1] / per_second[0],
         }
 
     async def memory(self, way: Way) -> Numbers:
@@ -274,11 +274,8 @@ def machine(compared: dict[str, Way]) -> str:
     """Return what it was measured on, and with which versions."""
     cpu = re.findall(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     packages = {"app": ("streamlit", "langchain-core", "langchain-openai"), "chainlit": ("chainlit", "langchain-core")}
-    said = [
-        f"{date.today()}",
-        f"{os.cpu_count()} cores{f' ({cpu[0]})' if cpu else ''}",
-        f"Python {platform.python_version()}",
-    ]
+    cores = f"{os.cpu_count()} cores ({cpu[0] if cpu else platform.machine()})"
+    said = [f"{date.today()}", cores, f"Python {platform.python_version()}"]
     for key in packages.keys() & compared.keys():
         code = (
             f"from importlib.metadata import version as v; print(*(p + ' ' + v(p) for p in {packages[key]}), sep=', ')"

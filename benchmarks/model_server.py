@@ -4,18 +4,22 @@
 
 The last question says how: "20 tokens in 0.2 s (u7)" is answered with 20 tokens, one each 10 ms. The first names the
 question and when it was sent, `u7@123.456` in seconds of the machine's monotonic clock, and the last one is `u7.`, so
-whoever reads along knows how old the first word is and that the answer is whole, without asking this process.
+whoever reads along knows how old the first word is and that the answer is whole, without asking this process. The
+words between are made up: the same one again and again would be compressed to nothing.
 
 Source: https://platform.openai.com/docs/api-reference/chat
 """
 
 import asyncio
 import json
+import random
 import re
 import sys
 import time
 
 ASKED = re.compile(rb"(\d+) tokens in ([\d.]+) s \((\w+)\)")
+SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
+WORDS = [" " + "".join(random.choices(SYLLABLES, k=random.randint(1, 4))) for _ in range(2000)]
 
 
 def question(tokens: int, seconds: float, name: str) -> str:
@@ -46,7 +50,7 @@ async def _answer(body: bytes, writer: asyncio.StreamWriter) -> None:
     begin, words = time.monotonic(), []
     for number in range(1, tokens + 1):
         await asyncio.sleep(begin + seconds * number / tokens - time.monotonic())
-        word = " word" if number < tokens else f" {name}."
+        word = random.choice(WORDS) if number < tokens else f" {name}."
         words.append(f"{name}@{time.monotonic():.6f}" if number == 1 else word)
         if streaming:
             _write_chunk(writer, _event(words[-1]))

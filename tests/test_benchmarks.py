@@ -14,5 +14,5 @@ def test_the_benchmark_of_chats_measures_an_app_beside_a_plain_one() -> None:
     few = ("--rounds", "1", "--users", "2", "--only", "turns", "--ways", "app,plain")
     table = run(sys.executable, script, *few, cwd=REPOSITORY).stdout
     assert "|  | the app | plain | the app : plain |" in table
-    for row in ("turn of 20 tokens in 0.2 s, 2 users, s", "CPU a turn, ms", "turns a second"):
+    for row in ("turn of 20 tokens in 0.2 s, 2 users, s", "CPU a turn, ms", "turns a second, 1/s"):
         assert f"| {row} | " in table
