@@ -56,9 +56,10 @@ class User:
         self._name = self._failure = ""
         self._first_word, self._whole = 0.0, False
         self._ready = asyncio.Event()
+        self.could_type = 0.0  # when, by time.monotonic(), there was first where to type
 
     async def open(self, query: str = "") -> float:
-        """Open the page and wait until one can type; return the seconds that took.
+        """Open the page and wait until it is all there; return the seconds that took.
 
         Parameters:
             query: The page's address after the question mark.
@@ -112,12 +113,13 @@ class User:
         self._ready.set()
 
     def _end_turn(self) -> None:
+        self.could_type = self.could_type or time.monotonic()
         if self._name and not self._whole:
             self._failure = f"the turn {self._name} ended without its answer"
         self._ready.set()
 
     async def _enter(self, query: str) -> None:
-        self._ready.set()
+        self._end_turn()
 
     async def _say(self, text: str) -> None:
         await self._socket.send(text)
@@ -152,6 +154,8 @@ class StreamlitUser(User):
         if message.HasField("delta"):
             if message.delta.new_element.HasField("chat_input"):
                 self._chat_input = message.delta.new_element.chat_input.id
+                if not message.delta.new_element.chat_input.disabled:
+                    self.could_type = self.could_type or time.monotonic()
         elif message.HasField("script_finished") and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
             if not self._chat_input:
                 self._failure = "the page has nowhere to type"
