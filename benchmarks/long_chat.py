@@ -1,0 +1,24 @@
+"""Run the chat app beside this file with a session that has a long past: `?messages=10000` in the page's address.
+
+The past is put into the session's state, where the memory guide keeps it, so the same file serves the app and a plain
+one; an upload would need a feature that only the app has.
+"""
+
+import runpy
+from pathlib import Path
+from uuid import uuid4
+
+import streamlit as st
+from langchain_core.messages import AIMessage, HumanMessage
+
+KEY = "langchain_messages"  # the template's default, and the plain apps'
+
+if KEY not in st.session_state:
+    st.session_state[KEY] = messages = []
+    for number in range(int(st.query_params["messages"]) // 2):
+        messages.append(HumanMessage(f"This is question {number}, as long as many are.", id=str(uuid4())))
+        done = {"status": "complete"}
+        messages.append(AIMessage(f"This is answer {number}. " * 4, id=str(uuid4()), response_metadata=done))
+
+app = Path(__file__).with_name("app.py")
+runpy.run_path(str(app if app.exists() else app.with_name("plain.py")), run_name="__main__")

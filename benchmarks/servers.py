@@ -1,0 +1,218 @@
+"""The servers that are compared, each in a process of its own, and what the kernel says of them."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from load import ChainlitUser, StreamlitUser, User
+
+from tests.baking import UV, install
+
+HERE = Path(__file__).parent
+CHAINLIT = ("chainlit>=2.12,<3", "langchain-core>=1.7,<2", "langchain-openai>=1.7,<2")
+HAPROXY = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+frontend users
+    bind 127.0.0.1:{port}
+    default_backend apps
+backend apps
+    balance roundrobin
+    cookie process insert
+    server one 127.0.0.1:{one} cookie one
+    server two 127.0.0.1:{two} cookie two
+"""
+
+
+class Way(NamedTuple):
+    """One of the ways to make a chat.
+
+    Parameters:
+        name: As it stands in the table.
+        user: Who speaks its protocol.
+        command: What starts it, with `{port}` for the port on loopback.
+        folder: Where it is started.
+        python: The Python that it runs with.
+        script: The file in the folder that the command runs.
+    """
+
+    name: str
+    user: type[User]
+    command: Sequence[str]
+    folder: Path
+    python: Path
+    script: str
+
+
+class Process:
+    """A running server.
+
+    Parameters:
+        command: What starts it, with `{port}` for the port on loopback.
+        folder: Where it is started; it meets no proxy settings, since all is on loopback.
+    """
+
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
+        self.port = free_port()
+        self._log = (folder / f"{self.port}.log").open("w+b")
+        self.begin = time.monotonic()
+        self._process = subprocess.Popen(
+            [part.format(port=self.port) for part in command],
+            cwd=folder,
+            env={name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    async def listening(self) -> None:
+        """Wait until it takes connections."""
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > self.begin + 60:
+                    raise RuntimeError(f"{self._process.args} did not start:\n{self.log()}") from None
+                await asyncio.sleep(0.005)
+            else:
+                writer.close()
+                return
+
+    def cpu_seconds(self) -> float:
+        """Return the seconds of processor time used so far, in steps of 10 ms.
+
+        Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+        """
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def megabytes(self) -> float:
+        """Return the memory in use (PSS: pages shared with other processes count in part) in units of 10^6 bytes.
+
+        Source: https://man7.org/linux/man-pages/man5/proc_pid_smaps.5.html
+        """
+        rollup = Path(f"/proc/{self._process.pid}/smaps_rollup").read_text()
+        return int(re.findall(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)[0]) * 1024 / 1e6
+
+    def log(self) -> str:
+        """Return the end of what it printed."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")[-3000:]
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@contextmanager
+def model_server(folder: Path) -> Iterator[Process]:
+    """Run the model server; its clients find it by what is put into the environment."""
+    model = Process([sys.executable, str(HERE / "model_server.py"), "{port}"], folder)
+    url = f"http://127.0.0.1:{model.port}/v1"
+    os.environ |= {"OPENAI_BASE_URL": url, "OPENAI_API_BASE": url, "OPENAI_API_KEY": "none"}
+    try:
+        yield model
+    finally:
+        model.stop()
+
+
+@asynccontextmanager
+async def running(way: Way, script: str = "") -> AsyncIterator[Process]:
+    """Run one way's server until the block ends.
+
+    Parameters:
+        way: Which.
+        script: Another file of its folder to run in the place of the way's own.
+    """
+    server = Process([script if script and part == way.script else part for part in way.command], way.folder)
+    try:
+        await server.listening()
+        yield server
+    except Exception:
+        print(server.log(), file=sys.stderr)
+        raise
+    finally:
+        server.stop()
+
+
+@asynccontextmanager
+async def behind_a_proxy(way: Way) -> AsyncIterator[int]:
+    """Run two processes behind HAProxy, which sends a user to the same one each time; give the proxy's port."""
+    async with running(way) as one, running(way) as two:
+        config = way.folder / "haproxy.cfg"
+        config.write_text(HAPROXY.format(port=(port := free_port()), one=one.port, two=two.port))
+        proxy = Process([_haproxy(), "-db", "-f", str(config)], way.folder)
+        proxy.port = port
+        try:
+            await proxy.listening()
+            yield port
+        finally:
+            proxy.stop()
+
+
+def _haproxy() -> str:
+    return shutil.which("haproxy") or ""
+
+
+def has_proxy() -> bool:
+    """Say whether there is a proxy on this machine."""
+    return bool(_haproxy())
+
+
+def ways(folder: Path, wanted: Sequence[str]) -> dict[str, Way]:
+    """Make what is wanted ready to start: generate and install the app, and Chainlit into an environment of its own.
+
+    Parameters:
+        folder: An empty folder, which takes what is made.
+        wanted: Of "app", "plain", "plain_streaming", "chainlit", "bare_websocket".
+    """
+    app = install(model_provider="openai", project_slug="measured")
+    shutil.copytree(HERE / "baselines", folder, dirs_exist_ok=True)
+    shutil.copy(HERE / "long_chat.py", folder)
+    shutil.copy(HERE / "long_chat.py", app)
+    python = app / ".venv" / "bin" / "python"
+    # The app is started as its Dockerfile says, a plain one with Streamlit's defaults.
+    production = json.loads((app / "Dockerfile").read_text().partition("\nCMD ")[2].replace("\\\n", ""))
+    production += ["--server.port={port}", "--server.address=127.0.0.1"]
+    streamlit = [str(app / ".venv" / "bin" / "streamlit"), "run"]
+    options = ["--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
+    options += ["--browser.gatherUsageStats=false"]
+
+    def plain(name: str, file: str) -> Way:
+        return Way(name, StreamlitUser, [*streamlit, file, *options], folder, python, file)
+
+    made = {"app": Way("the app", StreamlitUser, production, app, python, "app.py")}
+    made["plain"] = plain("plain", "plain.py")
+    made["plain_streaming"] = plain("plain, streaming", "plain_streaming.py")
+    if "chainlit" in wanted:
+        python = folder / "chainlit" / "bin" / "python"
+        subprocess.run([UV, "venv", "-q", "-p", sys.executable, folder / "chainlit"], check=True)
+        subprocess.run([UV, "pip", "install", "-q", "--python", python, *CHAINLIT], check=True)
+        command = [str(python.with_name("chainlit")), "run", "chainlit_app.py", "--headless", "--port={port}"]
+        made["chainlit"] = Way(
+            "Chainlit", ChainlitUser, [*command, "--host=127.0.0.1"], folder, python, "chainlit_app.py"
+        )
+    bare = [sys.executable, "bare_websocket.py", "{port}"]
+    made["bare_websocket"] = Way("bare websocket", User, bare, folder, Path(sys.executable), "bare_websocket.py")
+    return {name: way for name, way in made.items() if name in wanted}
