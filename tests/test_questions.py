@@ -85,8 +85,10 @@ def test_the_slug_is_derived_from_the_name(name: str, slug: str) -> None:
 
 def profiles(app: Path, package: str) -> dict[str, Any]:
     """Return the model profiles that an integration package brings, by model name; some packages bring none."""
-    files = app.glob(f".venv/**/{package.replace('-', '_')}/data/_profiles.py")
-    return next((runpy.run_path(str(file))["_PROFILES"] for file in files), {})
+    for packages in ("lib/python*/site-packages", "Lib/site-packages"):
+        for file in app.glob(f".venv/{packages}/{package.replace('-', '_')}/data/_profiles.py"):
+            return runpy.run_path(str(file))["_PROFILES"]
+    return {}
 
 
 @pytest.mark.installs
