@@ -28,17 +28,16 @@ def check(app: Path) -> None:
     run(UV, "run", "--group", "lint", "ty", "check", "--error-on-warning", cwd=app)
 
 
-def test_each_kind_of_provider_is_installed_and_each_provider_in_its_turn() -> None:
-    assert {row["protocol"] for row in map(QUESTIONS["_providers"].get, some_providers())} == {
-        row["protocol"] for row in QUESTIONS["_providers"].values()
-    }
-    assert {provider for week in range(1, 54) for provider in some_providers(week)} == set(PROVIDERS)
+def test_each_provider_is_installed_within_four_weeks() -> None:
+    for begin in range(1, 49):
+        weeks = range(begin, begin + 4)
+        assert {provider for week in weeks for provider in some_providers(week)} == set(PROVIDERS)
 
 
 @pytest.mark.installs
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("openai", "anthropic"), ("local", "openai-compatible"), ("anthropic", "google"), ("google", "cohere")],
+    [("local", "google"), ("openai", "cohere")],  # one of ours goes; one of ours comes
 )
 def test_the_provider_can_be_changed_as_the_docs_say(old: str, new: str, tmp_path: Path) -> None:
     made = bake(model_provider=old, project_slug=f"from-{old}")
