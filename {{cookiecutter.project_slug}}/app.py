@@ -68,7 +68,7 @@ st.chat_input("Your message", key="app.question", on_submit=take, args=(chat,), 
 turn = running_turn(history)
 transcript = st.container()
 offer_starters(st.empty(), chat)  # empty at once when an answer grows above, else old ones would stay till its end
-for message in latest(transcript, history.messages):
+for message in latest(transcript, history.messages, session_key):
     with transcript.chat_message(message.type):
         if message.type == "human":
             st.text(text_of(message))  # as typed: a price in $ is no formula
@@ -81,13 +81,14 @@ for message in latest(transcript, history.messages):
         if turn and message is turn.answer:
             stop.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop")
             for text in turn.follow():
-                show_thinking(thoughts, message)
                 if turn.note:
                     answer.info(turn.note)
                 elif text:
                     answer.markdown(with_dollars(text))
                 else:
+                    show_thinking(thoughts, message)
                     answer.skeleton(40)
+            show_thinking(thoughts, message)
             stop.empty()
         elif message.text:
             answer.markdown(with_dollars(message.text))
@@ -95,6 +96,8 @@ for message in latest(transcript, history.messages):
             answer.empty()
         if message.response_metadata.get("status") == "stopped":
             below.caption("Stopped")
+        if ended := message.response_metadata.get("ended"):
+            below.caption(ended)
         if error := message.response_metadata.get("error"):
             below.error(error)
         offer_copy(below, message)

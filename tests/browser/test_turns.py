@@ -62,7 +62,7 @@ def test_a_refusal_is_a_sentence_and_can_be_tried_again(
 ) -> None:
     server.reply = reply(status=401, code="invalid_api_key", message=f"Incorrect API key: {server.key}")
     chat.say("Hello?")
-    expect(chat.errors).to_contain_text("OpenAI refused the API key: check OPENAI_API_KEY")
+    expect(chat.errors).to_contain_text("OpenAI refused the API key (OPENAI_API_KEY")
     chat.screenshot(screenshots / f"refusal-{width}.png")
     assert server.key not in chat.page.content()
     server.reply = reply()

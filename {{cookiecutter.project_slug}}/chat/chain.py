@@ -1,6 +1,6 @@
 """The memory guide's chain: prompt | model, wrapped so that the history goes in with each question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -30,7 +30,8 @@ def build_chain(
             question = HumanMessage([{"type": "text", "text": question.text}, *files])
         messages = [*earlier, question]
         if any(isinstance(message.content, list) for message in messages):  # merged, blocks and strings would mix
-            messages = [message.model_copy(update={"content": _blocks(message.content)}) for message in messages]
+            blocks = [_blocks(message.content, model.profile or {}) for message in messages]
+            messages = [one.model_copy(update={"content": what}) for one, what in zip(messages, blocks, strict=True)]
         # A question that got no answer leaves two human messages in a row, which some providers refuse: merge them.
         return merge_message_runs(messages)
 
@@ -49,5 +50,12 @@ def build_chain(
     )
 
 
-def _blocks(content: Any) -> list[Any]:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+def _blocks(content: Any, profile: Mapping[str, Any]) -> list[Any]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    # What another model was shown before, and this one does not read.
+    unread = {"image": "image_inputs", "file": "pdf_inputs"}
+    return [
+        {"type": "text", "text": "(a file)"} if profile.get(unread.get(block["type"], ""), True) is False else block
+        for block in content
+    ]

@@ -9,10 +9,13 @@ from langchain_core.messages.utils import count_tokens_approximately
 
 from chat.content import files_of
 
-ROOM = 0.75  # of the context: tokens are only estimated, and some models' answers need room in it too
-TOKENS_PER_FILE = 1000  # about a large picture's or a page's, with the providers that say so
+# Parts of the context, the next if the provider says that it was too much: tokens are only estimated (a table of
+# numbers has twice as many), and some models' answers need room in it too.
+ROOMS = (0.75, 0.35, 0.1)
+TOKENS_PER_PAGE = 1000  # about a page's or a large picture's, with the providers that say so
+BASE64_PER_PAGE = 50_000  # letters of a PDF's; pages of text only have fewer, scanned ones more
 UNKNOWN_CONTEXT = 3000  # tokens, where neither the profile nor history_tokens says more
-LAST_MESSAGES = 200  # never look at more of a long chat than this
+LAST_MESSAGES = 1000  # never look at more of a long chat than this
 
 
 def context_tokens(model: BaseChatModel) -> int | None:
@@ -21,7 +24,12 @@ def context_tokens(model: BaseChatModel) -> int | None:
 
 
 def fit(
-    messages: Sequence[BaseMessage], question: BaseMessage, system_prompt: str, model: BaseChatModel, most: int
+    messages: Sequence[BaseMessage],
+    question: BaseMessage,
+    system_prompt: str,
+    model: BaseChatModel,
+    most: int,
+    part: float = ROOMS[0],
 ) -> list[BaseMessage]:
     """Return the latest messages that fit into the model's context, from a question on.
 
@@ -31,10 +39,10 @@ def fit(
         system_prompt: Takes its part of the context.
         model: Its profile says how large the context is.
         most: The tokens that the messages may have in any case; 0 means that only the context counts.
+        part: Of the context (0 to 1) that may be used.
     """
-    size = context_tokens(model)
-    taken = count_tokens([SystemMessage(system_prompt), question])
-    room = int(size * ROOM) - taken if size else most or UNKNOWN_CONTEXT
+    size = context_tokens(model) or most or UNKNOWN_CONTEXT
+    room = int(size * part) - count_tokens([SystemMessage(system_prompt), question])
     return trim_messages(
         [message for message in messages[-LAST_MESSAGES:] if message.content],
         max_tokens=max(0, min(room, most or room)),
@@ -45,10 +53,11 @@ def fit(
 
 def count_tokens(messages: Sequence[BaseMessage]) -> int:
     """Return about how many tokens the messages have."""
-    files = [block for message in messages for block in files_of(message)]
+    files = [block for message in messages for block in files_of(message) if "base64" in block]
     # Four bytes make a token, also where a letter has more than one; of a file, LangChain would count the base64.
     texts = [message.model_copy(update={"content": message.text.encode().decode("latin-1")}) for message in messages]
-    return count_tokens_approximately(texts) + TOKENS_PER_FILE * sum("base64" in block for block in files)
+    pages = sum(1 if block["type"] == "image" else 1 + len(block["base64"]) // BASE64_PER_PAGE for block in files)
+    return count_tokens_approximately(texts) + TOKENS_PER_PAGE * pages
 
 
 def unseen_questions(messages: Sequence[BaseMessage], seen: Sequence[BaseMessage]) -> int:

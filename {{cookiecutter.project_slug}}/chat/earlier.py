@@ -10,20 +10,24 @@ LATEST = 10  # messages; up to 9 more are drawn, so that those on the page chang
 MORE = 50
 
 
-def latest(place: DeltaGenerator, messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
+def latest(place: DeltaGenerator, messages: Sequence[BaseMessage], session_key: str) -> Sequence[BaseMessage]:
     """Draw what brings earlier messages, if there are any, and return those to draw.
 
     Parameters:
         place: Where it goes, above the messages.
         messages: All of them.
+        session_key: Of the conversation.
     """
-    shown = LATEST + st.session_state.get("app.earlier", 0)
-    hidden = max(0, len(messages) - shown) // LATEST * LATEST
+    earlier = st.session_state.setdefault("app.earlier", {})
+    hidden = max(0, len(messages) - LATEST - earlier.get(session_key, 0)) // LATEST * LATEST
+    if hidden and messages[hidden].type == "ai":  # with its question
+        hidden -= 1
     if hidden:
         label = f"Show earlier messages ({hidden:,})"
-        place.button(label, key="app.show_earlier", type="tertiary", on_click=_show_more)
+        place.button(label, key="app.show_earlier", type="tertiary", on_click=_show_more, args=(session_key,))
     return messages[hidden:]
 
 
-def _show_more() -> None:
-    st.session_state["app.earlier"] = st.session_state.get("app.earlier", 0) + MORE
+def _show_more(session_key: str) -> None:
+    earlier = st.session_state["app.earlier"]
+    earlier[session_key] = earlier.get(session_key, 0) + MORE

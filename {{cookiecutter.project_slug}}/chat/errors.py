@@ -24,6 +24,15 @@ class Cause(NamedTuple):
     kinds: tuple[str, ...] = ()
 
 
+TOO_LONG = Cause(
+    "This chat is too long for {name}: start a new one, or send a shorter message.",
+    statuses=(413,),
+    words=(
+        *("context_length", "context size", "context length", "prompt is too long", "input is too long"),
+        *("too many tokens:", "maximum number of tokens"),  # Bedrock's "Too many tokens, please wait" is another thing
+    ),
+    kinds=("ContextOverflowError",),
+)
 UNREACHABLE = "{provider} cannot be reached: check your network and the server's address, then try again."
 
 # The first row that fits is shown. Class names, not classes: each provider's client brings its own.
@@ -42,31 +51,24 @@ CAUSES = (
             *("ClientPayloadError", "ServerDisconnectedError"),
         ),
     ),
-    Cause(
-        "This chat is too long for {name}: start a new one, or send a shorter message.",
-        statuses=(413,),
-        words=(
-            *("context_length", "context size", "context length", "prompt is too long", "input is too long"),
-            *("too many tokens", "maximum number of tokens"),
-        ),
-        kinds=("ContextOverflowError",),
-    ),
+    TOO_LONG,
     Cause(
         "{provider} says that your account has no credit or quota left: add some there, then try again.",
         statuses=(402,),
         words=("insufficient_quota", "credit balance", "billing_hard_limit", "billing_error"),
     ),
     Cause(
-        "{provider} refused the API key: check {key}, then try again.",
+        "{provider} does not know the model {name}, or not for you: check its name in settings.toml, and the server's "
+        "address.",
+        statuses=(404,),
+        words=("model_not_found", "access to the model", "on-demand throughput"),  # the last two are Bedrock's
+        kinds=("ModelNotFoundError",),
+    ),
+    Cause(
+        "{provider} refused {key}: check it, then try again.",
         statuses=(401, 403),
         words=("api_key_invalid",),  # Gemini's, with status 400
         kinds=("ModelAuthenticationError", "ModelPermissionDeniedError"),
-    ),
-    Cause(
-        "{provider} does not know the model {name}: check its name in settings.toml, and the server's address.",
-        statuses=(404,),
-        words=("model_not_found",),
-        kinds=("ModelNotFoundError",),
     ),
     Cause("{provider} is being asked too often: wait a minute, then try again.", statuses=(429,)),
     Cause("{provider} is overloaded: wait a minute, then try again.", statuses=(503, 529)),
@@ -89,6 +91,13 @@ CAUSES = (
         kinds=("JSONDecodeError", "UnicodeDecodeError", "ParserError", "ResponseValidationError"),
     ),
 )
+# What OpenAI, Anthropic and Bedrock call a fault that they report within a stream, where HTTP has said 200 already.
+IN_A_STREAM = {
+    **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error", "throttlingException"), 429),
+    **dict.fromkeys(("overloaded_error", "serviceUnavailableException"), 529),
+    **dict.fromkeys(("server_error", "api_error", "internalServerException", "modelStreamErrorException"), 500),
+    "validationException": 400,
+}
 UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."
 
 
@@ -108,7 +117,7 @@ def explain(error: BaseException, model_settings: dict[str, Any], unknown: str =
     names = {
         "provider": model_settings["provider"],
         "name": model_settings["name"],
-        "key": f"{variable}, or what was typed into the sidebar" if variable else "the credentials (see README.md)",
+        "key": f"the API key ({variable}, or the sidebar's)" if variable else "the credentials (see README.md)",
     }
     chain = list(islice(_with_causes(error), 20))  # they may go round in a circle
     for cause in CAUSES:
@@ -118,6 +127,11 @@ def explain(error: BaseException, model_settings: dict[str, Any], unknown: str =
     frames = "".join(traceback.format_tb(error.__traceback__))
     logging.getLogger(__name__).error("%s, raised at\n%s", type(error).__name__, frames)
     return unknown.format(kind=type(error).__name__)
+
+
+def is_too_long(error: BaseException) -> bool:
+    """Say whether the provider finds the chat too long for the model."""
+    return any(_fits(TOO_LONG, each) for each in islice(_with_causes(error), 20))
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -154,11 +168,16 @@ def _status_of(error: BaseException) -> int | None:
     """Return the HTTP status that an error carries, under any of the names that the clients have for it."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore's
-        return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        code = response.get("Error", {}).get("Code", "")
+        return response.get("ResponseMetadata", {}).get("HTTPStatusCode") or IN_A_STREAM.get(code)
     if type(error) is Exception and (number := re.match(r"\[(\d{3})\]", str(error))):  # NVIDIA's, which has no other
         return int(number[1])
     found = (getattr(where, name, None) for where in (error, response) for name in ("status_code", "status", "code"))
-    return next((status for status in found if isinstance(status, int)), None)
+    status = next((status for status in found if isinstance(status, int)), None)
+    if status in (None, 200) and type(error).__name__ in ("APIError", "APIStatusError"):  # it came within a stream
+        said = f"{getattr(error, 'code', '')} {getattr(error, 'body', '')}"
+        return next((status for code, status in IN_A_STREAM.items() if code in said), None)
+    return status
 
 
 def _headers_of(error: BaseException) -> Any:

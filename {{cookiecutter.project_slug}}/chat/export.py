@@ -47,8 +47,8 @@ def _to_markdown(messages: Sequence[BaseMessage]) -> str:
 
 def _said(message: BaseMessage) -> str:
     names = [block.get("filename") or block.get("text", "a picture").partition("\n")[0] for block in files_of(message)]
-    ended = message.response_metadata
-    notes = [*names, "Stopped" if ended.get("status") == "stopped" else "", ended.get("error", "")]
+    said = message.response_metadata
+    notes = [*names, "Stopped" if said.get("status") == "stopped" else "", said.get("ended"), said.get("error")]
     return "\n\n".join([text_of(message), *(f"({note})" for note in notes if note)])
 
 
@@ -79,8 +79,7 @@ def _checked(messages: list[BaseMessage]) -> list[BaseMessage]:
         said = answer.response_metadata
         status = said.get("status") if said.get("status") in ("complete", "failed") else "stopped"
         kept: dict[str, Any] = {"status": status}
-        kept |= {"error": _text(said["error"])} if "error" in said else {}
-        kept |= {"thinking": _text(said["thinking"])} if "thinking" in said else {}
+        kept |= {name: _text(said[name]) for name in ("error", "ended", "thinking") if name in said}
         kept |= {"feedback": int(said["feedback"])} if said.get("feedback") in (0, 1) else {}
         used = answer.usage_metadata if isinstance(answer, AIMessage) else None
         checked.append(AIMessage(_text(answer.content), id=str(uuid4()), response_metadata=kept, usage_metadata=used))

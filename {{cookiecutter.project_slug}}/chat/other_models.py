@@ -39,9 +39,10 @@ def _profiles() -> dict[str, Any]:
 
 
 def _is_offered(name: str, profile: dict[str, Any], model: dict[str, Any]) -> bool:
-    writes = profile.get("text_outputs") and not profile.get("image_outputs") and not profile.get("audio_outputs")
-    current = profile.get("status") != "deprecated"
-    return bool(writes and current and any(fnmatch(name, pattern) for pattern in model["offered"]))
+    # Some lists have embeddings, transcribers and the like in them, which write text too but call no tools.
+    chats = all(profile.get(feature) for feature in ("text_inputs", "text_outputs", "tool_calling"))
+    other = profile.get("image_outputs") or profile.get("audio_outputs") or profile.get("status") == "deprecated"
+    return chats and not other and any(fnmatch(name, pattern) for pattern in model["offered"])
 
 
 def _label(name: str, profile: dict[str, Any]) -> str:

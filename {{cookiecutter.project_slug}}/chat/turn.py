@@ -19,8 +19,8 @@ from langchain_core.runnables import Runnable
 
 from chat.chain import build_chain
 from chat.content import files_of, text_of
-from chat.context import fit, unseen_questions
-from chat.errors import ChatError, explain, retry_after
+from chat.context import ROOMS, fit, unseen_questions
+from chat.errors import ChatError, explain, is_too_long, retry_after
 from chat.history import BaseChatMessageHistory
 from chat.thinking import thoughts_of
 
@@ -72,8 +72,8 @@ class Turn(BaseChatMessageHistory):
     as its history: `messages` is what the model shall see, and what it then adds is there already.
 
     The answer's `response_metadata` says how it stands: `status` is "running", "complete", "stopped" or "failed",
-    `error` is the sentence for a failed one, `thinking` what the model thought, and `unseen` how many earlier questions
-    it did not see. `note` is what the page says while nothing comes.
+    `error` is the sentence for a failed one, `ended` says why the provider ended it early, `thinking` what the model
+    thought, and `unseen` how many earlier questions it did not see. `note` is what the page says while nothing comes.
     """
 
     def __init__(self, question: HumanMessage, chat: Chat) -> None:
@@ -129,10 +129,16 @@ class Turn(BaseChatMessageHistory):
                 raise ChatError("There is no model to ask yet: give its API key, then try again.")
             model, system_prompt = self._chat.model, self._chat.read_system_prompt()
             most = self._chat.model_settings["history_tokens"]
-            self.messages = fit(self._earlier, self.question, system_prompt, model, most)
-            if unseen := unseen_questions(self._earlier, self.messages):
-                self.answer.response_metadata["unseen"] = unseen
-            await self._stream(build_chain(model, system_prompt, self, files_of(self.question)))
+            for part in ROOMS:
+                self.messages = fit(self._earlier, self.question, system_prompt, model, most, part)
+                if unseen := unseen_questions(self._earlier, self.messages):
+                    self.answer.response_metadata["unseen"] = unseen
+                try:
+                    await self._stream(build_chain(model, system_prompt, self, files_of(self.question)))
+                    break
+                except Exception as error:
+                    if not is_too_long(error) or not self.messages or part == ROOMS[-1]:
+                        raise
             if self.running and not self.answer.text:
                 raise ChatError("The model answered with nothing: try again, or ask in other words.")
         except Exception as error:
@@ -170,6 +176,8 @@ class Turn(BaseChatMessageHistory):
                     self.answer.response_metadata["thinking"] = (
                         self.answer.response_metadata.get("thinking", "") + thoughts
                     )
+                if ended := ended_early(chunk):
+                    self.answer.response_metadata["ended"] = ended
                 if chunk.usage_metadata:
                     self.answer.usage_metadata = add_usage(self.answer.usage_metadata, chunk.usage_metadata)
                 if first:  # each later word would wake every page that follows, only to go on waiting
@@ -186,6 +194,15 @@ class Turn(BaseChatMessageHistory):
 
     def clear(self) -> None:
         """Do nothing: the real history is not the turn's to clear."""
+
+
+def ended_early(chunk: AIMessageChunk) -> str:
+    """Return why the provider ends an answer before it is whole, if this piece of it says so."""
+    names = ("finish_reason", "stop_reason", "stopReason", "done_reason")
+    reasons = {str(chunk.response_metadata.get(name)).lower() for name in names}
+    if reasons & {"length", "max_tokens", "model_length"}:
+        return "Cut off: the answer has reached its largest length"
+    return "Ended by the provider's filter" if reasons & {"content_filter", "safety", "refusal"} else ""
 
 
 def ask(chat: Chat) -> None:

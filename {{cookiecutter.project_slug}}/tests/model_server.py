@@ -30,6 +30,7 @@ class Reply:
         headers: Of a refusal.
         spoilt: Whether the last word comes as JSON that is none.
         thinking: What the model thinks before it answers, where the protocol has that.
+        fault: What ends the stream after the last word, where the protocol has that: see its `fault`.
     """
 
     words: tuple[str, ...] = ("Hello", " from", " the", " model", ".")
@@ -42,6 +43,7 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
     spoilt: bool = False
     thinking: str = ""
+    fault: str = ""
 
 
 class ModelServer:
@@ -143,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(piece)
         self._wait(reply.pause)
         if not reply.cut:
-            self._send(end)
+            self._send(protocol.fault(reply.fault) if reply.fault else end)
             self.wfile.write(b"0\r\n\r\n")
         self.close_connection |= reply.cut
 

@@ -10,6 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from chat import attachments
+from chat.key import find_key
 from chat.model import build_model
 from chat.settings import read_settings
 from tests.model_server import ModelServer, Reply
@@ -44,6 +45,24 @@ def test_files_and_unanswered_questions_mix(page: AppTest, server: ModelServer) 
     sent = json.dumps(server.requests[-1])
     assert all(text in sent for text in ("What shall I buy?", "Buy milk", "And where?"))
     assert isinstance(asked[1], str) or all(isinstance(block, dict) for block in asked[1])
+
+
+def test_a_model_that_reads_no_pictures_is_sent_none(
+    page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read_settings()
+    settings["model"]["history_tokens"] = 3000
+    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
+    page.run()
+    page.chat_input[0].upload("a.txt", b"only a text", "text/plain")
+    say(page, "What is it?")
+    question = page.session_state[read_settings()["session_key"]][-2]
+    question.content[1] = {"type": "image", "base64": base64.b64encode(PNG).decode(), "mime_type": "image/png"}
+    build_model(settings, find_key(settings["model"]) or "").profile = ModelProfile(image_inputs=False)
+    say(page, "And now?")
+    assert transcript(page)[-1] == ("ai", "Hello from the model.")
+    assert "(a file)" in json.dumps(server.requests[-1])
+    assert question.content[1]["base64"] not in json.dumps(server.requests[-1])
 
 
 def test_a_file_alone_is_asked_about_by_its_name(page: AppTest, server: ModelServer) -> None:

@@ -7,7 +7,7 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from streamlit.testing.v1 import AppTest
 
-from chat.context import TOKENS_PER_FILE, count_tokens, fit
+from chat.context import TOKENS_PER_PAGE, count_tokens, fit
 from chat.model import build_model
 from chat.prompts import read_prompt
 from chat.settings import read_settings
@@ -78,5 +78,5 @@ def test_a_question_larger_than_the_context_is_sent_alone(server: ModelServer) -
 def test_letters_of_more_bytes_and_files_count_for_more() -> None:
     few, many = count_tokens([HumanMessage("a" * 400)]), count_tokens([HumanMessage("語" * 400)])
     assert many > 2.5 * few
-    file = {"type": "file", "base64": "A" * 100_000, "mime_type": "application/pdf"}
-    assert count_tokens([HumanMessage([{"type": "text", "text": "a" * 400}, file])]) == few + TOKENS_PER_FILE
+    file = {"type": "file", "base64": "A" * 10_000, "mime_type": "application/pdf"}
+    assert count_tokens([HumanMessage([{"type": "text", "text": "a" * 400}, file])]) == few + TOKENS_PER_PAGE

@@ -1,7 +1,7 @@
 """One sentence for what a provider can say (the table in chat/errors.py, over the wire), and for a spoilt file."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -14,7 +14,7 @@ from tests.pages import say, transcript
 
 RATE_LIMIT = "Rate limit reached. Visit https://platform.openai.com/account/billing to add a payment method."
 REFUSALS = {
-    "a wrong key": (Reply(status=401), "refused the API key"),
+    "a wrong key": (Reply(status=401), "refused the"),
     "no credit": (Reply(status=402, code="insufficient_quota"), "no credit or quota left"),
     "an unknown model": (Reply(status=404), "does not know the model"),
     "too often": (Reply(status=429, code="rate_limit_error", message=RATE_LIMIT), "too often"),
@@ -35,6 +35,23 @@ def test_a_refusal_is_one_sentence(page: AppTest, server: ModelServer, refusal: 
     assert read_settings()["model"]["provider"] in page.error[0].value or "too long" in sentence
 
 
+@pytest.mark.skipif(not hasattr(protocol, "fault"), reason="this protocol reports no fault within a stream")
+@pytest.mark.parametrize("sentence", ["overloaded", "too often", "fault on its side"])
+def test_a_fault_within_a_stream_is_one_sentence(page: AppTest, server: ModelServer, sentence: str) -> None:
+    server.reply = Reply(words=("Half",), fault=sentence)
+    say(page, "Hello")
+    assert transcript(page)[-1] == ("ai", "Half")
+    assert sentence in page.error[0].value
+
+
+def test_asked_too_often_is_not_too_long() -> None:
+    class ClientError(Exception):
+        response: ClassVar = {"ResponseMetadata": {"HTTPStatusCode": 429}, "Error": {"Code": "ThrottlingException"}}
+
+    error = ClientError("Too many tokens, please wait before trying again.")  # Bedrock's words
+    assert "too often" in explain(error, read_settings()["model"])
+
+
 def test_of_an_unknown_failure_the_log_says_where_not_what(caplog: pytest.LogCaptureFixture) -> None:
     text = "it repeats the key sk-secret"
     try:
@@ -50,7 +67,8 @@ def test_spoilt_json_is_one_sentence_or_passed_over(page: AppTest, server: Model
     server.reply = Reply(spoilt=True)
     say(page, "Hello")
     assert transcript(page)[-1] == ("ai", "Hello from the model")
-    assert all("cannot be read" in error.value for error in page.error)  # Cohere's client passes it over
+    passed_over = getattr(protocol, "SPOILT_IS_PASSED_OVER", False)
+    assert ["cannot be read" in error.value for error in page.error] == ([] if passed_over else [True])
 
 
 @pytest.mark.parametrize("reply", [Reply(silence=30), Reply(pause=30)], ids=["nothing comes", "no word comes"])

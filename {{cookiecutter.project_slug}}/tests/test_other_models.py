@@ -11,11 +11,12 @@ from tests.model_server import ModelServer
 from tests.pages import say
 
 NAME = read_settings()["model"]["name"]
+CHATS = {"text_inputs": True, "text_outputs": True, "tool_calling": True}
 PROFILES = {
-    "plain": {"text_outputs": True},
-    "seeing": {"text_outputs": True, "image_inputs": True, "temperature": False},
-    "drawing": {"text_outputs": True, "image_outputs": True},
-    "old": {"text_outputs": True, "status": "deprecated"},
+    "plain": CHATS,
+    "seeing": {**CHATS, "image_inputs": True, "temperature": False},
+    "drawing": {**CHATS, "image_outputs": True},
+    "old": {**CHATS, "status": "deprecated"},
 }
 
 
@@ -47,7 +48,8 @@ def test_the_owner_says_which_are_offered(offered: dict[str, Any], page: AppTest
     assert "app.model" not in [choice.key for choice in page.selectbox]
 
 
-def test_what_the_package_knows_is_real() -> None:
+def test_only_models_that_chat_are_offered() -> None:
     if not (profiles := other_models._profiles()):
         pytest.skip("this provider's package brings no profiles")
-    assert any(profile.get("text_outputs") for profile in profiles.values())
+    offered = [name for name in profiles if other_models._is_offered(name, profiles[name], {"offered": ["*"]})]
+    assert not [name for name in offered for kind in ("embed", "whisper", "rerank", "prompt-guard") if kind in name]

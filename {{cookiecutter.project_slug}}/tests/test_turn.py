@@ -1,5 +1,6 @@
 """Whatever ends an answer: the question and what had come are kept, once and in order, and the next turn works."""
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,14 +8,14 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessageChunk, HumanMessage
 from streamlit.testing.v1 import AppTest
 
 from chat import prompts
 from chat.history import StreamlitChatMessageHistory
 from chat.model import build_model
 from chat.settings import read_settings
-from chat.turn import Chat, Turn
+from chat.turn import Chat, Turn, ended_early
 from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import say, transcript
 
@@ -127,6 +128,41 @@ def test_a_wait_can_be_stopped_and_nobody_waits_longer_than_a_minute(server: Mod
     turn, _ = begin(server)
     wait_until(lambda: not turn.running)
     assert "too often" in turn.answer.response_metadata["error"]
+
+
+def test_a_chat_that_the_provider_finds_too_long_is_sent_in_part(page: AppTest, server: ModelServer) -> None:
+    for number in range(4):
+        say(page, f"Question {number}: " + "7,3,1,9,4\n" * 100)
+
+    def reply_to(question: str) -> Reply:
+        long = "Question 1" in json.dumps(server.requests[-1])
+        return Reply(status=400, code="context_length_exceeded", message="prompt is too long") if long else Reply()
+
+    page.session_state[read_settings()["session_key"]][0].content = "Hi"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "reply_to", reply_to)
+        patch.setattr("chat.context.context_tokens", lambda _: 2000)
+        say(page, "And the mean?")
+    assert transcript(page)[-1] == ("ai", "Hello from the model.")
+    assert not page.error
+    assert "no longer sees" in page.main.caption[-1].value
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"finish_reason": "length"}, "Cut off"),
+        ({"stop_reason": "max_tokens"}, "Cut off"),
+        ({"finish_reason": "MAX_TOKENS"}, "Cut off"),
+        ({"finish_reason": "content_filter"}, "filter"),
+        ({"finish_reason": "stop"}, ""),
+        ({}, ""),
+    ],
+)
+def test_an_answer_that_ends_early_says_why(said: dict[str, str], sentence: str) -> None:
+    ended = ended_early(AIMessageChunk(content="Half", response_metadata=said))
+    assert sentence in ended
+    assert bool(sentence) == bool(ended)
 
 
 def test_braces_in_a_question_are_text(page: AppTest, server: ModelServer) -> None:

@@ -53,5 +53,11 @@ def error(code: str, message: str) -> bytes:
     return json.dumps({"type": "error", "error": {"type": code, "message": message}}).encode()
 
 
+def fault(which: str) -> bytes:
+    """Return what a stream says when a fault ends it: overloaded, too often, or a fault on its side."""
+    kinds = {"overloaded": "overloaded_error", "too often": "rate_limit_error"}
+    return _event("error", error={"type": kinds.get(which, "api_error"), "message": "m"})
+
+
 def _event(kind: str, **fields: Any) -> bytes:
     return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()

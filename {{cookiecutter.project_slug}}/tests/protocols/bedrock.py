@@ -60,12 +60,18 @@ def error(code: str, message: str) -> bytes:
     return json.dumps({"__type": code, "message": message}).encode()
 
 
-def _frame(event: str, **fields: Any) -> bytes:
+def fault(which: str) -> bytes:
+    """Return what a stream says when a fault ends it: overloaded, too often, or a fault on its side."""
+    kinds = {"overloaded": "serviceUnavailableException", "too often": "throttlingException"}
+    return _frame(kinds.get(which, "internalServerException"), "exception", message="m")
+
+
+def _frame(name: str, kind: str = "event", **fields: Any) -> bytes:
     """Return a frame: two lengths and their checksum, headers, the payload, and the checksum of it all."""
-    named = {":event-type": event, ":content-type": "application/json", ":message-type": "event"}
+    named = {f":{kind}-type": name, ":content-type": "application/json", ":message-type": kind}
     headers = b"".join(
-        struct.pack(f"!B{len(name)}sBH{len(value)}s", len(name), name.encode(), 7, len(value), value.encode())
-        for name, value in named.items()
+        struct.pack(f"!B{len(key)}sBH{len(value)}s", len(key), key.encode(), 7, len(value), value.encode())
+        for key, value in named.items()
     )
     payload = json.dumps(fields).encode()
     frame = struct.pack("!II", len(headers) + len(payload) + 16, len(headers))

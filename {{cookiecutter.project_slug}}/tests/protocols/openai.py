@@ -46,6 +46,13 @@ def error(code: str, message: str) -> bytes:
     return json.dumps({"error": {"message": message, "type": code, "param": None, "code": code}}).encode()
 
 
+def fault(which: str) -> bytes:
+    """Return what a stream says when a fault ends it: overloaded, too often, or a fault on its side."""
+    codes = {"overloaded": "overloaded_error", "too often": "rate_limit_exceeded"}
+    code = codes.get(which, "server_error")
+    return f"data: {json.dumps({'error': {'message': 'm', 'type': code, 'code': code}})}\n\n".encode()
+
+
 def event(*choices: dict[str, Any], **fields: Any) -> bytes:
     """Return a chunk of an answer as it is sent."""
     chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": choices, **fields}
