@@ -49,7 +49,8 @@ class ChatPage:
         before = self.messages.count()
         self.input.fill(text)
         self.input.press("Enter")
-        expect(self.messages).to_have_count(before + 2)  # the question and its answer, be it empty yet
+        # The question and its answer, be it empty yet; with a megabyte on the page, a browser takes its time.
+        expect(self.messages).to_have_count(before + 2, timeout=30_000)
 
     @contextlib.contextmanager
     def sidebar(self) -> Iterator[None]:
