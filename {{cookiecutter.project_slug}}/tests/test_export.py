@@ -57,9 +57,10 @@ def test_odd_feedback_is_made_even(page: AppTest) -> None:
 
 
 def test_markdown_tells_all_that_the_page_shows(page: AppTest, server: ModelServer) -> None:
-    page.chat_input[0].upload("notes.txt", b"Buy milk", "text/plain")
     server.reply = Reply(status=500)
     say(page, "What is this?")
+    notes = {"type": "text", "text": "notes.txt\nBuy milk"}
+    messages(page)[-2].content = [{"type": "text", "text": "What is this?"}, notes]
     markdown = export._to_markdown(messages(page))
     assert "What is this?\n\n(notes.txt)\n" in markdown
     assert "has a fault on its side" in markdown
