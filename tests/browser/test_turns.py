@@ -7,12 +7,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.baking import install
+from tests.baking import copy_app, install
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import SLOW, reply
 from tests.running import running
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
+
+COUNT_MESSAGES = """() => {
+  const count = () => document.querySelectorAll('[data-testid="stChatMessage"]').length
+  window.fewest = count()
+  new MutationObserver(() => { window.fewest = Math.min(window.fewest, count()) })
+    .observe(document.body, { childList: true, subtree: true })
+}"""
 
 
 def test_stop_ends_an_answer_and_keeps_what_came(chat: ChatPage, server: Any) -> None:
@@ -104,18 +111,29 @@ def test_two_browsers_at_once_never_see_each_others_words(chat: ChatPage, browse
     other_browser.close()
 
 
-def test_without_a_key_the_page_leads_to_it(page: Page, server: Any, screenshots: Path, width: str) -> None:
-    with running(install(model_provider="openai"), server.environment | {"OPENAI_API_KEY": ""}) as port:
+def test_without_a_key_the_page_leads_to_it(
+    page: Page, server: Any, screenshots: Path, width: str, tmp_path: Path
+) -> None:
+    app = copy_app(install(model_provider="openai"), tmp_path / "app")
+    page_file = app / "app.py"
+    drawing = "for message in latest("
+    busy = page_file.read_text(encoding="utf-8").replace(drawing, f"__import__('time').sleep(0.5)\n{drawing}")
+    page_file.write_text(busy, encoding="utf-8")  # as on a busy machine, where one sees what is gone for a moment
+    with running(app, server.environment | {"OPENAI_API_KEY": ""}) as port:
         chat = ChatPage(page, port)
+        expect(chat.messages).to_have_count(1)
         expect(chat.errors).to_contain_text("Enter your OpenAI API key in the sidebar")
         expect(chat.input).to_be_disabled()
         chat.screenshot(screenshots / f"key-{width}.png")
+        page.evaluate(COUNT_MESSAGES)
         if width == "phone":
             page.get_by_test_id("stExpandSidebarButton").click()
         page.get_by_role("textbox", name="OpenAI API key").fill(server.key)
         page.get_by_role("textbox", name="OpenAI API key").press("Enter")
         if width == "phone":
             page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+        expect(chat.input).to_be_enabled()
+        assert page.evaluate("window.fewest") == 1, "the greeting was gone for a moment"
         chat.say("Hello?")
         expect(chat.answer).to_contain_text("Hello from the model.")
 

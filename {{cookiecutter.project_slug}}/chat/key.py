@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 
 def find_key(model_settings: dict[str, Any]) -> str | None:
@@ -14,12 +15,13 @@ def find_key(model_settings: dict[str, Any]) -> str | None:
     Parameters:
         model_settings: The [model] table of settings.toml.
     """
+    notice = st.empty()  # its place stays when the key is there, else all below it would be drawn anew
     variable = model_settings["key_variable"]
     if not variable:
         return ""
     # Streamlit puts what stands in secrets.toml into the environment when it starts.
     if key := os.environ.get(variable, "").strip():
-        return _checked(key, variable)
+        return _checked(key, variable, notice)
     page = model_settings["key_page"]
     key = st.sidebar.text_input(
         f"{model_settings['provider']} API key" + ("" if page else " (if your server wants one)"),
@@ -28,13 +30,13 @@ def find_key(model_settings: dict[str, Any]) -> str | None:
         help=f"Kept for this session only. To set it for good, put {variable} into .streamlit/secrets.toml.",
     ).strip()
     if key or not page:
-        return _checked(key, "the API key in the sidebar")
-    st.info(f"Enter your {model_settings['provider']} API key in the sidebar to start. You get one at {page}")
+        return _checked(key, "the API key in the sidebar", notice)
+    notice.info(f"Enter your {model_settings['provider']} API key in the sidebar to start. You get one at {page}")
     return None
 
 
-def _checked(key: str, where: str) -> str | None:
+def _checked(key: str, where: str, notice: DeltaGenerator) -> str | None:
     if key.isascii() and key.isprintable():
         return key
-    st.error(f"There are characters in {where} that no key has: copy it again.")
+    notice.error(f"There are characters in {where} that no key has: copy it again.")
     return None
