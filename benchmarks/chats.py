@@ -25,6 +25,7 @@ from pathlib import Path
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from browser import feel
 from load import PATIENCE_SECONDS, Turn, User
 from model_server import question
 from servers import Process, Way, behind_a_proxy, has_proxy, model_server, running, ways
@@ -125,6 +126,16 @@ class Bench:
                 "turn with 10,000 messages : with 10, bytes": received[10_000] / received[10],
             }
 
+    async def browser(self, way: Way) -> Numbers:
+        """A person types and scrolls, in a short chat, in a long one, and when earlier messages have been asked for."""
+        numbers: Numbers = {}
+        async with running(way, "long_chat.py") as server:
+            for length, clicks in ((10, 0), (10_000, 0), (10_000, 10)):
+                drawn, key, frame = await feel(server.port, length, clicks)
+                chat = f"in a chat of {length:,} messages, {drawn} drawn, ms"
+                numbers |= {f"key to picture {chat}": key, f"frame to frame while one scrolls {chat}": frame}
+        return numbers
+
     async def processes(self, way: Way) -> Numbers:
         """All ask in the same instant, of one process and of two behind a proxy."""
         per_second = []
@@ -214,6 +225,7 @@ MEASURES: dict[str, tuple[Callable[[Bench, Way], Awaitable[Numbers]], tuple[str,
     "answer": (Bench.answer, ("app", "plain", "plain_streaming", "chainlit", "bare_websocket")),
     "start": (Bench.start, ("app", "plain", "plain_streaming", "chainlit")),
     "long": (Bench.long, ("app", "plain")),
+    "browser": (Bench.browser, ("app",)),
     "memory": (Bench.memory, ("app", "plain", "chainlit")),
     "alone": (Bench.alone, ("bare_websocket",)),
 }

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import PROVIDERS
+from tests.baking import PROVIDERS, QUESTIONS
+from tests.providers_table import PATH, passed_in_docs, with_table
+
+PASSED: dict[str, int] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +26,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         # All tests of a provider in one process, which installs its app once.
         params = [pytest.param(provider, marks=pytest.mark.xdist_group(provider)) for provider in chosen]
         metafunc.parametrize("installed_provider", params)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Collect how many of its own tests each provider's app has passed, from all of pytest's processes."""
+    PASSED.update(value for name, value in report.user_properties if name == "passed" and report.passed)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write that into the docs if asked to."""
+    if PASSED and session.config.getoption("--renew") and not hasattr(session.config, "workerinput"):
+        PATH.write_text(with_table(QUESTIONS["_providers"], passed_in_docs() | PASSED), encoding="utf-8")
 
 
 def some_providers(week: int | None = None) -> list[str]:

@@ -1,14 +1,13 @@
 """Do the docs say what the code does?"""
 
 import re
-from typing import Any
 
 import pytest
 
 from tests.baking import PROVIDERS, QUESTIONS, REPOSITORY, bake
+from tests.providers_table import PATH, passed_in_docs, with_table
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-APP_IN_DOCS = "../%7B%7Bcookiecutter.project_slug%7D%7D"
 ASKED = [name for name in QUESTIONS if not name.startswith("_")]
 
 
@@ -22,35 +21,14 @@ def test_the_readme_names_every_provider(provider: str) -> None:
     assert f"`{provider}`" in README
 
 
-def providers_table(providers: dict[str, dict[str, Any]]) -> str:
-    """Return docs/providers.md, which `uv run pytest -n0 tests/test_docs.py --renew` writes.
-
-    Parameters:
-        providers: The table `_providers` of cookiecutter.json.
-    """
-    heads = ["choice", "provider", "package", "class", "default model", "key", "other variables"]
-    heads += ["leads to another server", "protocol"]
-    rows = [heads, ["---"] * len(heads)]
-    for choice, row in providers.items():
-        integration = f"`{row['packages'][0].split('>')[0]}`"
-        ours = row["module"].startswith("chat.")
-        name = f"`{row['class']}`" + (f" ([ours]({APP_IN_DOCS}/{row['module'].replace('.', '/')}.py))" if ours else "")
-        others = ", ".join(f"`{line.split()[0]}`" for line in row["environment"])
-        protocol = f"[{row['protocol']}]({APP_IN_DOCS}/tests/protocols/{row['protocol']}.py)"
-        values = [f"`{choice}`", row["label"], integration, name, f"`{row['model']}`"]
-        values += [f"`{row[column]}`" if row[column] else "" for column in ("key_variable", "base_url_variable")]
-        values.insert(6, others)
-        rows.append([*values, protocol])
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"{(REPOSITORY / 'docs' / 'providers.md').read_text(encoding='utf-8').partition('| choice')[0]}{table}\n"
-
-
 def test_the_table_of_providers_is_what_cookiecutter_json_says(pytestconfig: pytest.Config) -> None:
-    path = REPOSITORY / "docs" / "providers.md"
-    table = providers_table(QUESTIONS["_providers"])
+    text = with_table(QUESTIONS["_providers"], passed_in_docs())
     if pytestconfig.getoption("--renew"):
-        path.write_text(table, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == table, "renew it: uv run pytest -n0 tests/test_docs.py --renew"
+        PATH.write_text(text, encoding="utf-8")
+    assert PATH.read_text(encoding="utf-8") == text, "renew it: uv run pytest -n0 tests/test_docs.py --renew"
+    assert passed_in_docs().keys() == set(PROVIDERS), (
+        "renew it: uv run pytest tests/test_apps.py --all-providers --renew"
+    )
 
 
 def test_ci_runs_the_readmes_test_command() -> None:

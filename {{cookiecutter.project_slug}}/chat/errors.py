@@ -3,11 +3,9 @@
 import logging
 import re
 import traceback
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from itertools import islice
 from typing import Any, NamedTuple
 
 
@@ -91,7 +89,7 @@ CAUSES = (
         kinds=("JSONDecodeError", "UnicodeDecodeError", "ParserError", "ResponseValidationError"),
     ),
 )
-# What OpenAI, Anthropic and Bedrock call a fault that they report within a stream, where HTTP has said 200 already.
+# What providers call a fault that they report within a stream, where HTTP has said 200 already.
 IN_A_STREAM = {
     **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error", "throttlingException"), 429),
     **dict.fromkeys(("overloaded_error", "serviceUnavailableException"), 529),
@@ -119,9 +117,8 @@ def explain(error: BaseException, model_settings: dict[str, Any], unknown: str =
         "name": model_settings["name"],
         "key": f"the API key ({variable}, or the sidebar's)" if variable else "the credentials (see README.md)",
     }
-    chain = list(islice(_with_causes(error), 20))  # they may go round in a circle
     for cause in CAUSES:
-        if any(_fits(cause, each) for each in chain):
+        if any(_fits(cause, each) for each in _with_causes(error)):
             return cause.sentence.format(**names)
     # Where it failed, without what it says.
     frames = "".join(traceback.format_tb(error.__traceback__))
@@ -131,7 +128,7 @@ def explain(error: BaseException, model_settings: dict[str, Any], unknown: str =
 
 def is_too_long(error: BaseException) -> bool:
     """Say whether the provider finds the chat too long for the model."""
-    return any(_fits(TOO_LONG, each) for each in islice(_with_causes(error), 20))
+    return any(_fits(TOO_LONG, each) for each in _with_causes(error))
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -142,7 +139,7 @@ def retry_after(error: BaseException) -> float | None:
     Parameters:
         error: What the chain raised.
     """
-    for each in islice(_with_causes(error), 20):
+    for each in _with_causes(error):
         if value := _headers_of(each).get("retry-after"):
             with suppress(ValueError):
                 return float(value)
@@ -151,10 +148,12 @@ def retry_after(error: BaseException) -> float | None:
     return None
 
 
-def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error:
-        yield error
+def _with_causes(error: BaseException | None) -> list[BaseException]:
+    chain: list[BaseException] = []
+    while error and error not in chain:  # they may go round in a circle
+        chain.append(error)
         error = error.__cause__ or error.__context__
+    return chain
 
 
 def _fits(cause: Cause, error: BaseException) -> bool:
@@ -174,8 +173,9 @@ def _status_of(error: BaseException) -> int | None:
         return int(number[1])
     found = (getattr(where, name, None) for where in (error, response) for name in ("status_code", "status", "code"))
     status = next((status for status in found if isinstance(status, int)), None)
-    if status in (None, 200) and type(error).__name__ in ("APIError", "APIStatusError"):  # it came within a stream
-        said = f"{getattr(error, 'code', '')} {getattr(error, 'body', '')}"
+    in_a_stream = ("APIError", "APIStatusError", "PerplexityResponsesStreamError")
+    if status in (None, 200) and type(error).__name__ in in_a_stream:
+        said = str([getattr(error, name, "") for name in ("code", "error_type", "body")])
         return next((status for code, status in IN_A_STREAM.items() if code in said), None)
     return status
 

@@ -34,6 +34,7 @@ class ChatLocal(ChatOpenAI):
             ChatError: The model file is missing or broken.
         """
         url, key, _ = start_server(os.environ.get("LOCAL_MODEL_PATH", ""))
+        arguments.setdefault("profile", {"max_input_tokens": CONTEXT_TOKENS})
         super().__init__(
             base_url=url,
             api_key=SecretStr(key),
@@ -41,7 +42,6 @@ class ChatLocal(ChatOpenAI):
             http_client=openai.DefaultHttpxClient(trust_env=False),
             http_async_client=openai.DefaultAsyncHttpxClient(trust_env=False),
             http_socket_options=(),  # else langchain-openai warns that it will not use that proxy
-            profile={"max_input_tokens": CONTEXT_TOKENS},
             **arguments,
         )
 

@@ -137,7 +137,7 @@ class Turn(BaseChatMessageHistory):
                     await self._stream(build_chain(model, system_prompt, self, files_of(self.question)))
                     break
                 except Exception as error:
-                    if not is_too_long(error) or not self.messages or part == ROOMS[-1]:
+                    if not is_too_long(error) or self.answer.text or not self.messages or part == ROOMS[-1]:
                         raise
             if self.running and not self.answer.text:
                 raise ChatError("The model answered with nothing: try again, or ask in other words.")
@@ -202,7 +202,9 @@ def ended_early(chunk: AIMessageChunk) -> str:
     reasons = {str(chunk.response_metadata.get(name)).lower() for name in names}
     if reasons & {"length", "max_tokens", "model_length"}:
         return "Cut off: the answer has reached its largest length"
-    return "Ended by the provider's filter" if reasons & {"content_filter", "safety", "refusal"} else ""
+    if reasons & {"content_filter", "safety", "refusal"}:
+        return "Ended by the provider's filter"
+    return "Broken off by a fault on the provider's side" if "error" in reasons else ""
 
 
 def ask(chat: Chat) -> None:

@@ -155,6 +155,7 @@ def test_a_chat_that_the_provider_finds_too_long_is_sent_in_part(page: AppTest, 
         ({"stop_reason": "max_tokens"}, "Cut off"),
         ({"finish_reason": "MAX_TOKENS"}, "Cut off"),
         ({"finish_reason": "content_filter"}, "filter"),
+        ({"finish_reason": "ERROR"}, "fault"),  # Cohere's
         ({"finish_reason": "stop"}, ""),
         ({}, ""),
     ],

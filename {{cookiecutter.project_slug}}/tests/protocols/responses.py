@@ -41,5 +41,12 @@ def error(code: str, message: str) -> bytes:
     return json.dumps({"error": {"message": message, "type": code, "code": code}}).encode()
 
 
+def fault(which: str) -> bytes:
+    """Return what a stream says when a fault ends it: overloaded, too often, or a fault on its side."""
+    codes = {"overloaded": "overloaded_error", "too often": "rate_limit_exceeded"}
+    code = codes.get(which, "server_error")
+    return _event("response.failed", error={"message": "m", "type": code, "code": code})
+
+
 def _event(kind: str, **fields: Any) -> bytes:
     return f"event: {kind}\ndata: {json.dumps({'type': kind, 'sequence_number': 0, **fields})}\n\n".encode()
