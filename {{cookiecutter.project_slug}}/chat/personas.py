@@ -8,7 +8,7 @@ import streamlit as st
 
 from chat.prompts import PROMPTS, read_prompt
 
-NO_PERSONAS = ("greeting", "starters")
+NOT_OTHER_PERSONAS = {"system", "greeting", "starters"}
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Persona:
 def choose_persona() -> Callable[[], str]:
     """Draw the choice and return what reads the system prompt when it is needed."""
     persona: Persona = st.session_state.setdefault("app.persona_in_use", Persona())
-    names = sorted((path.stem for path in PROMPTS.glob("*.md") if path.stem not in NO_PERSONAS), key=_system_first)
+    names = ["system", *sorted({path.stem for path in PROMPTS.glob("*.md")} - NOT_OTHER_PERSONAS)]
     if persona.name not in names:  # its file has gone
         persona.name = "system"
     with st.sidebar:
@@ -70,10 +70,6 @@ def _is_development() -> bool:
     # Behind a tunnel, everybody comes from this machine, but under another name.
     here = urlsplit(st.context.url or "").hostname in ("localhost", "127.0.0.1", "::1")
     return here and st.context.ip_address is None and not st.get_option("server.headless")
-
-
-def _system_first(name: str) -> tuple[bool, str]:
-    return name != "system", name
 
 
 def _title(name: str) -> str:

@@ -172,12 +172,11 @@ class Turn(BaseChatMessageHistory):
             if self.running:
                 first = not any(self._state())
                 self.answer.content = self.answer.text + chunk.text
+                said = self.answer.response_metadata
                 if thoughts := thoughts_of(chunk):
-                    self.answer.response_metadata["thinking"] = (
-                        self.answer.response_metadata.get("thinking", "") + thoughts
-                    )
+                    said["thinking"] = said.get("thinking", "") + thoughts
                 if ended := ended_early(chunk):
-                    self.answer.response_metadata["ended"] = ended
+                    said["ended"] = ended
                 if chunk.usage_metadata:
                     self.answer.usage_metadata = add_usage(self.answer.usage_metadata, chunk.usage_metadata)
                 if first:  # each later word would wake every page that follows, only to go on waiting
