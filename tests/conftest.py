@@ -30,7 +30,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Collect how many of its own tests each provider's app has passed, from all of pytest's processes."""
-    PASSED.update(value for name, value in report.user_properties if name == "passed" and report.passed)
+    if report.when == "call" and report.passed:
+        PASSED.update(value for name, value in report.user_properties if name == "passed")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -1,4 +1,4 @@
-"""The latest messages at once, earlier ones on demand: a long chat is as fast as a short one, also in the browser."""
+"""The latest messages at once, earlier ones on demand: a long chat sends no more to the browser than a short one."""
 
 from collections.abc import Sequence
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from typing import Any
 
 import pytest
 from langchain_core.language_models import ModelProfile
@@ -47,6 +48,13 @@ def test_files_and_unanswered_questions_mix(page: AppTest, server: ModelServer) 
     assert isinstance(asked[1], str) or all(isinstance(block, dict) for block in asked[1])
 
 
+def ask_about_a_file(page: AppTest) -> Any:
+    """Return the question as it stands in the history, for a test to put another file into it."""
+    page.chat_input[0].upload("a.txt", b"only a text", "text/plain")
+    say(page, "What is it?")
+    return page.session_state[read_settings()["session_key"]][-2]
+
+
 def test_a_model_that_reads_no_pictures_is_sent_none(
     page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,9 +62,7 @@ def test_a_model_that_reads_no_pictures_is_sent_none(
     settings["model"]["history_tokens"] = 3000
     monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
     page.run()
-    page.chat_input[0].upload("a.txt", b"only a text", "text/plain")
-    say(page, "What is it?")
-    question = page.session_state[read_settings()["session_key"]][-2]
+    question = ask_about_a_file(page)
     question.content[1] = {"type": "image", "base64": base64.b64encode(PNG).decode(), "mime_type": "image/png"}
     build_model(settings, find_key(settings["model"]) or "").profile = ModelProfile(image_inputs=False)
     say(page, "And now?")
@@ -80,9 +86,7 @@ def large_picture() -> bytes:
 
 @pytest.mark.parametrize("picture", [b"no picture", large_picture()], ids=["damaged", "large"])
 def test_a_picture_that_cannot_be_shown_does_not_stop_the_page(page: AppTest, picture: bytes) -> None:
-    page.chat_input[0].upload("a.txt", b"only a text", "text/plain")
-    say(page, "What is it?")
-    question = page.session_state[read_settings()["session_key"]][-2]
+    question = ask_about_a_file(page)
     encoded = base64.b64encode(picture).decode()
     question.content[1] = {"type": "image", "base64": encoded, "mime_type": "image/png"}
     assert transcript(page.run())[-1] == ("ai", "Hello from the model.")
@@ -94,9 +98,7 @@ def test_a_large_file_does_not_push_the_chat_out_of_the_models_sight(
     settings = read_settings()
     settings["model"]["history_tokens"] = 3000
     monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
-    page.chat_input[0].upload("a.txt", b"only a text", "text/plain")
-    say(page, "What is it?")
-    question = page.session_state[read_settings()["session_key"]][-2]
+    question = ask_about_a_file(page)
     encoded = base64.b64encode(b"%PDF" * 100_000).decode()
     question.content[1] = {"type": "image", "base64": encoded, "mime_type": "image/png"}
     question.content.append({"type": "text", "text": "small"})
