@@ -47,32 +47,35 @@ def test_the_provider_can_be_changed_as_the_docs_say(old: str, new: str, tmp_pat
     made = bake(model_provider=old, project_slug=f"from-{old}")
     app = Path(shutil.copytree(made, tmp_path / "app"))
     docs = (app / "docs" / "providers.md").read_text(encoding="utf-8")
-    label = QUESTIONS["_providers"][new]["label"]
-    block = docs.partition(f"\n## {label}\n")[2].partition("\n## ")[0]
-    steps = dict(re.findall(r"^(\S[^\n]*):\n\n```\w+\n(.*?)```", block, re.DOTALL | re.MULTILINE))
-
-    edit(
-        app / "pyproject.toml",
-        r'(?<=    "langchain-community>=0\.4\.2,<0\.5",\n).*?(?=\]\n)',
-        steps.pop("In `pyproject.toml`"),
-    )
-    edit(app / "pyproject.toml", r"\Z", steps.pop("At the end of `pyproject.toml`", ""))
-    edit(app / "chat" / "model.py", r"from \S+ import \w+ as ChatModel\n", steps.pop("In `chat/model.py`"))
-    edit(app / "settings.toml", r"\[model\]\n.*", steps.pop("In `settings.toml`"))
-    for name, text in steps.items():
+    before, after = printed_blocks(docs, old), printed_blocks(docs, new)
+    for place, name in PLACES.items():
+        path = app / name
+        text, block = path.read_text(encoding="utf-8"), before.pop(place, "")
+        assert text.count(block) == 1 or not block
+        whole = text.replace(block, after.get(place, "")) if block else text + after.get(place, "")
+        path.write_text(whole, encoding="utf-8")
+        after.pop(place, "")
+    for name in before:
+        (app / name.strip("`")).unlink()
+        (app / "tests" / f"test_{Path(name.strip('`')).name}").unlink(missing_ok=True)
+    for name, text in after.items():
         (app / name.strip("`")).write_text(text, encoding="utf-8")
-    if module := re.search(r"Delete\s+`(\S+?)`(?: and `(\S+?)`)?", (app / "README.md").read_text(encoding="utf-8")):
-        for name in filter(None, module.groups()):
-            (app / name).unlink()
     check(app)
     assert (app / "prompts" / "system.md").read_bytes() == (made / "prompts" / "system.md").read_bytes()
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    """Replace in a file the one place that fits a regular expression."""
-    text, count = re.subn(old, lambda _: new, path.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert count == 1
-    path.write_text(text, encoding="utf-8")
+PLACES = {
+    "In `pyproject.toml`": "pyproject.toml",
+    "At the end of `pyproject.toml`": "pyproject.toml",
+    "In `chat/model.py`": "chat/model.py",
+    "In `settings.toml`": "settings.toml",
+}
+
+
+def printed_blocks(docs: str, provider: str) -> dict[str, str]:
+    """Return what docs/providers.md prints for a provider, by the words before it."""
+    section = docs.partition(f"\n## {QUESTIONS['_providers'][provider]['label']}\n")[2].partition("\n## ")[0]
+    return dict(re.findall(r"^(\S[^\n]*):\n\n```\w+\n(.*?)```", section, re.DOTALL | re.MULTILINE))
 
 
 def test_a_new_provider_is_one_entry(tmp_path: Path) -> None:

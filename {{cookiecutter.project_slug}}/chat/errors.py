@@ -70,7 +70,11 @@ CAUSES = (
     ),
     Cause("{provider} is being asked too often: wait a minute, then try again.", statuses=(429,)),
     Cause("{provider} is overloaded: wait a minute, then try again.", statuses=(503, 529)),
-    Cause("{provider} has a fault on its side: try again in a few minutes.", statuses=(500, 502, 504)),
+    Cause(
+        "{provider} has a fault on its side: try again in a few minutes.",
+        statuses=(500, 502, 504, -1),  # -1 is Ollama's within a stream
+        kinds=("TextGenerationError",),  # Hugging Face's there
+    ),
     Cause("{provider} refused the request: check the model's arguments in settings.toml.", statuses=(400, 422)),
     Cause(
         UNREACHABLE, kinds=("ConnectTimeout", "ConnectTimeoutError", "ClientConnectorError", "ConnectionRefusedError")
@@ -94,6 +98,8 @@ IN_A_STREAM = {
     **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error", "throttlingException"), 429),
     **dict.fromkeys(("overloaded_error", "serviceUnavailableException"), 529),
     **dict.fromkeys(("server_error", "api_error", "internalServerException", "modelStreamErrorException"), 500),
+    **dict.fromkeys(("insufficient_quota", "billing_error"), 402),
+    "context_length_exceeded": 413,
     "validationException": 400,
 }
 UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."
@@ -173,11 +179,17 @@ def _status_of(error: BaseException) -> int | None:
         return int(number[1])
     found = (getattr(where, name, None) for where in (error, response) for name in ("status_code", "status", "code"))
     status = next((status for status in found if isinstance(status, int)), None)
-    in_a_stream = ("APIError", "APIStatusError", "PerplexityResponsesStreamError")
-    if status in (None, 200) and type(error).__name__ in in_a_stream:
-        said = str([getattr(error, name, "") for name in ("code", "error_type", "body")])
-        return next((status for code, status in IN_A_STREAM.items() if code in said), None)
-    return status
+    return _status_in_a_stream(error) if status in (None, 200) else status
+
+
+def _status_in_a_stream(error: BaseException) -> int | None:
+    """Return the HTTP status for what an error calls itself, on its own or in what the provider sent."""
+    body = getattr(error, "body", None)
+    body = body if isinstance(body, dict) else {}
+    said = body["error"] if isinstance(body.get("error"), dict) else body
+    names = (getattr(error, "code", ""), getattr(error, "error_type", ""), said.get("code"), said.get("type"))
+    known = (int(name) if name.isdecimal() else IN_A_STREAM.get(name) for name in map(str, names))
+    return next(filter(None, known), None)
 
 
 def _headers_of(error: BaseException) -> Any:

@@ -1,11 +1,15 @@
 """Perplexity's chat model, which takes questions with files as the other providers' do."""
 
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
 import langchain_perplexity
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
+
+# It prints a fault in Perplexity's own words, which may repeat a key; chat/errors.py says what is to be said.
+logging.getLogger(langchain_perplexity.__name__).setLevel(logging.CRITICAL + 1)
 
 
 class ChatPerplexity(langchain_perplexity.ChatPerplexity):

@@ -140,7 +140,8 @@ class Turn(BaseChatMessageHistory):
                     if not is_too_long(error) or self.answer.text or not self.messages or part == ROOMS[-1]:
                         raise
             if self.running and not self.answer.text:
-                raise ChatError("The model answered with nothing: try again, or ask in other words.")
+                why = self.answer.response_metadata.pop("ended", "The model ended its answer")
+                raise ChatError(f"{why} before a word came: try again, or ask in other words.")
         except Exception as error:
             logging.getLogger(__name__).warning("No answer: %s", type(error).__name__)  # its text may hold a key
             self._end("failed", error=explain(error, self._chat.model_settings))

@@ -30,7 +30,7 @@ class Reply:
         headers: Of a refusal.
         spoilt: Whether the last word comes as JSON that is none.
         thinking: What the model thinks before it answers, where the protocol has that.
-        fault: What ends the stream after the last word, where the protocol has that: see its `fault`.
+        fault: The provider's name for what ends the stream after the last word, one of its protocol's `FAULTS`.
     """
 
     words: tuple[str, ...] = ("Hello", " from", " the", " model", ".")

@@ -100,7 +100,7 @@ def test_an_unanswered_question_goes_along_with_the_next(page: AppTest, server: 
 def test_an_empty_answer_says_so(page: AppTest, server: ModelServer) -> None:
     server.reply = Reply(words=("",))
     say(page, "Anything?")
-    assert "answered with nothing" in page.error[0].value
+    assert "before a word came: try again" in page.error[0].value
 
 
 @WAITS

@@ -8,6 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 CONTENT_TYPE = "text/event-stream"
+# What the provider calls a fault within a stream, and what the page says of it.
+FAULTS = {
+    "overloaded_error": "overloaded",
+    "rate_limit_error": "too often",
+    "api_error": "fault on its side",
+    "billing_error": "no credit or quota left",
+}
 USAGE = {"input_tokens": 7, "output_tokens": 5}
 
 
@@ -53,10 +60,9 @@ def error(code: str, message: str) -> bytes:
     return json.dumps({"type": "error", "error": {"type": code, "message": message}}).encode()
 
 
-def fault(which: str) -> bytes:
-    """Return what a stream says when a fault ends it: overloaded, too often, or a fault on its side."""
-    kinds = {"overloaded": "overloaded_error", "too often": "rate_limit_error"}
-    return _event("error", error={"type": kinds.get(which, "api_error"), "message": "m"})
+def fault(code: str) -> bytes:
+    """Return what a stream says when a fault ends it."""
+    return _event("error", error={"type": code, "message": "a fault"})
 
 
 def _event(kind: str, **fields: Any) -> bytes:

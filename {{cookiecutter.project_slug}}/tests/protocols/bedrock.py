@@ -12,6 +12,12 @@ from typing import Any
 from urllib.parse import unquote
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
+# What the provider calls a fault within a stream, and what the page says of it.
+FAULTS = {
+    "serviceUnavailableException": "overloaded",
+    "throttlingException": "too often",
+    "internalServerException": "fault on its side",
+}
 NO_CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_CONFIG_FILE": "none",
@@ -60,10 +66,9 @@ def error(code: str, message: str) -> bytes:
     return json.dumps({"__type": code, "message": message}).encode()
 
 
-def fault(which: str) -> bytes:
-    """Return what a stream says when a fault ends it: overloaded, too often, or a fault on its side."""
-    kinds = {"overloaded": "serviceUnavailableException", "too often": "throttlingException"}
-    return _frame(kinds.get(which, "internalServerException"), "exception", message="m")
+def fault(code: str) -> bytes:
+    """Return what a stream says when a fault ends it."""
+    return _frame(code, "exception", message="a fault")
 
 
 def _frame(name: str, kind: str = "event", **fields: Any) -> bytes:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import openai
-from .openai import CONTENT_TYPE, conversation, environment, error, fault, lookup, model
+from .openai import CONTENT_TYPE, FAULTS, conversation, environment, error, fault, lookup, model
 
-__all__ = ["CONTENT_TYPE", "conversation", "environment", "error", "fault", "lookup", "model", "stream"]
+__all__ = ["CONTENT_TYPE", "FAULTS", "conversation", "environment", "error", "fault", "lookup", "model", "stream"]
 
 
 def stream(words: tuple[str, ...], body: dict[str, Any], thinking: str = "") -> Iterator[bytes]:

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 CONTENT_TYPE = "text/event-stream"
+# What the provider calls a fault within a stream, and what the page says of it.
+FAULTS = {"UNAVAILABLE": "overloaded", "RESOURCE_EXHAUSTED": "too often", "INTERNAL": "fault on its side"}
+STATUSES = {"UNAVAILABLE": 503, "RESOURCE_EXHAUSTED": 429, "INTERNAL": 500}
 NO_CREDENTIALS = {"GOOGLE_CLOUD_PROJECT": "test", "CLOUDSDK_CONFIG": "none", "NO_GCE_CHECK": "true"}
 FOLDER = tempfile.TemporaryDirectory()
 ROLES = {"user": "user", "model": "assistant"}
@@ -61,6 +64,12 @@ def stream(words: tuple[str, ...], body: dict[str, Any], thinking: str = "") -> 
 def error(code: str, message: str) -> bytes:
     """Return the body of a refusal."""
     return json.dumps({"error": {"message": message, "status": code}}).encode()
+
+
+def fault(code: str) -> bytes:
+    """Return what a stream says when a fault ends it."""
+    said = {"error": {"code": STATUSES[code], "status": code, "message": "a fault"}}
+    return f"data: {json.dumps(said)}\r\n\r\n".encode()
 
 
 def _event(text: str, end: dict[str, str] | None = None, thought: bool = False, **fields: Any) -> bytes:

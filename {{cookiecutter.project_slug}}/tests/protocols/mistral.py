@@ -7,9 +7,9 @@ https://console.groq.com/docs/api-reference
 from collections.abc import Iterator
 from typing import Any
 
-from .openai import CONTENT_TYPE, USAGE, conversation, environment, error, event, model
+from .openai import CONTENT_TYPE, FAULTS, USAGE, conversation, environment, error, event, fault, model
 
-__all__ = ["CONTENT_TYPE", "conversation", "environment", "error", "model", "stream"]
+__all__ = ["CONTENT_TYPE", "FAULTS", "conversation", "environment", "error", "fault", "model", "stream"]
 
 
 def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 CONTENT_TYPE = "application/x-ndjson"
+# What the provider calls a fault within a stream, and what the page says of it.
+FAULTS = {"error": "fault on its side"}
 
 
 def environment(url: str) -> dict[str, str]:
@@ -35,6 +37,11 @@ def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
 def error(code: str, message: str) -> bytes:
     """Return the body of a refusal."""
     return json.dumps({"error": message}).encode()
+
+
+def fault(code: str) -> bytes:
+    """Return what a stream says when a fault ends it."""
+    return error(code, "a fault") + b"\n"
 
 
 def _line(text: str, **fields: Any) -> bytes:

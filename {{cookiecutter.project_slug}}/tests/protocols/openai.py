@@ -8,6 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 CONTENT_TYPE = "text/event-stream"
+# What the provider calls a fault within a stream, and what the page says of it.
+FAULTS = {
+    "overloaded_error": "overloaded",
+    "rate_limit_exceeded": "too often",
+    "429": "too often",
+    "server_error": "fault on its side",
+    "insufficient_quota": "no credit or quota left",
+    "context_length_exceeded": "too long for",
+}
 USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
 
 
@@ -46,11 +55,9 @@ def error(code: str, message: str) -> bytes:
     return json.dumps({"error": {"message": message, "type": code, "param": None, "code": code}}).encode()
 
 
-def fault(which: str) -> bytes:
-    """Return what a stream says when a fault ends it: overloaded, too often, or a fault on its side."""
-    codes = {"overloaded": "overloaded_error", "too often": "rate_limit_exceeded"}
-    code = codes.get(which, "server_error")
-    return f"data: {json.dumps({'error': {'message': 'm', 'type': code, 'code': code}})}\n\n".encode()
+def fault(code: str) -> bytes:
+    """Return what a stream says when a fault ends it."""
+    return b"data: " + error(code, "a fault") + b"\n\n"
 
 
 def event(*choices: dict[str, Any], **fields: Any) -> bytes:

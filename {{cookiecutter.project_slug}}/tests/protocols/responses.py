@@ -8,6 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 CONTENT_TYPE = "text/event-stream"
+# What the provider calls a fault within a stream, and what the page says of it.
+FAULTS = {
+    "overloaded_error": "overloaded",
+    "rate_limit_exceeded": "too often",
+    "server_error": "fault on its side",
+    "insufficient_quota": "no credit or quota left",
+}
 
 
 def environment(url: str) -> dict[str, str]:
@@ -41,11 +48,9 @@ def error(code: str, message: str) -> bytes:
     return json.dumps({"error": {"message": message, "type": code, "code": code}}).encode()
 
 
-def fault(which: str) -> bytes:
-    """Return what a stream says when a fault ends it: overloaded, too often, or a fault on its side."""
-    codes = {"overloaded": "overloaded_error", "too often": "rate_limit_exceeded"}
-    code = codes.get(which, "server_error")
-    return _event("response.failed", error={"message": "m", "type": code, "code": code})
+def fault(code: str) -> bytes:
+    """Return what a stream says when a fault ends it."""
+    return _event("response.failed", error={"message": "a fault", "type": code, "code": code})
 
 
 def _event(kind: str, **fields: Any) -> bytes:
