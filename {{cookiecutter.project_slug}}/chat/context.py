@@ -1,6 +1,6 @@
 """How much of a chat goes along with a question: as much as fits into the model's context."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -15,7 +15,6 @@ ROOMS = (0.75, 0.35, 0.1)
 TOKENS_PER_PAGE = 1000  # about a page's or a large picture's, with the providers that say so
 BASE64_PER_PAGE = 50_000  # letters of a PDF's; pages of text only have fewer, scanned ones more
 UNKNOWN_CONTEXT = 3000  # tokens, where neither the profile nor history_tokens says more
-LAST_MESSAGES = 1000  # never look at more of a long chat than this
 
 
 def context_tokens(model: BaseChatModel) -> int | None:
@@ -28,7 +27,7 @@ def fit(
     question: BaseMessage,
     system_prompt: str,
     model: BaseChatModel,
-    most: int,
+    model_settings: Mapping[str, Any],
     part: float = ROOMS[0],
 ) -> list[BaseMessage]:
     """Return the latest messages that fit into the model's context, from a question on.
@@ -38,13 +37,14 @@ def fit(
         question: Always goes to the model, like the system prompt.
         system_prompt: Takes its part of the context.
         model: Its profile says how large the context is.
-        most: The tokens that the messages may have in any case; 0 means that only the context counts.
+        model_settings: The [model] table of settings.toml; it says how many the messages and their tokens may be at most.
         part: Of the context (0 to 1) that may be used.
     """
+    most = model_settings["history_tokens"]
     size = context_tokens(model) or most or UNKNOWN_CONTEXT
     room = int(size * part) - count_tokens([SystemMessage(system_prompt), question])
     return trim_messages(
-        [message for message in messages[-LAST_MESSAGES:] if message.content],
+        [message for message in messages[-model_settings["history_messages"] :] if message.content],  # from -0: all
         max_tokens=max(0, min(room, most or room)),
         token_counter=count_tokens,
         start_on="human",

@@ -9,7 +9,8 @@ from chat.errors import ChatError
 ROOT = Path(__file__).parent.parent
 NEEDED = {"title": str, "session_key": str, "tokens_per_session": int, "image_hosts": list, "model": dict}
 TEXTS_OF_MODEL = ("provider", "name", "notice", "key_variable", "key_page")
-NEEDED_OF_MODEL = {**dict.fromkeys(TEXTS_OF_MODEL, str), "history_tokens": int, "offered": list}
+NUMBERS_OF_MODEL = ("history_tokens", "history_messages")
+NEEDED_OF_MODEL = {**dict.fromkeys(TEXTS_OF_MODEL, str), **dict.fromkeys(NUMBERS_OF_MODEL, int), "offered": list}
 
 
 def read_settings() -> dict[str, Any]:

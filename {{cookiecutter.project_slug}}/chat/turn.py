@@ -128,9 +128,8 @@ class Turn(BaseChatMessageHistory):
             if not self._chat.model:
                 raise ChatError("There is no model to ask yet: give its API key, then try again.")
             model, system_prompt = self._chat.model, self._chat.read_system_prompt()
-            most = self._chat.model_settings["history_tokens"]
             for part in ROOMS:
-                self.messages = fit(self._earlier, self.question, system_prompt, model, most, part)
+                self.messages = fit(self._earlier, self.question, system_prompt, model, self._chat.model_settings, part)
                 if unseen := unseen_questions(self._earlier, self.messages):
                     self.answer.response_metadata["unseen"] = unseen
                 try:

@@ -5,7 +5,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from streamlit.delta_generator import DeltaGenerator
 
-from chat.context import LAST_MESSAGES, context_tokens, count_tokens
+from chat.context import context_tokens, count_tokens
 from chat.turn import Chat, turns_of_session
 
 
@@ -50,7 +50,8 @@ def show_context(chat: Chat) -> None:
         return
     last = chat.history.messages[-1]
     used = last.usage_metadata if isinstance(last, AIMessage) else None
-    tokens = used["total_tokens"] if used else count_tokens(chat.history.messages[-LAST_MESSAGES:])
+    messages = chat.history.messages[-chat.model_settings["history_messages"] :]  # from -0: all
+    tokens = used["total_tokens"] if used else count_tokens(messages)
     full = min(tokens / size, 1)
     st.sidebar.progress(full, f"Context: {full:.0%} of {size:,} tokens")
 

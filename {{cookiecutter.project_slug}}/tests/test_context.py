@@ -72,7 +72,16 @@ def test_a_short_chat_is_sent_whole(page: AppTest, server: ModelServer) -> None:
 def test_a_question_larger_than_the_context_is_sent_alone(server: ModelServer) -> None:
     model: Any = build_model(read_settings(), server.key)
     model.profile = {"max_input_tokens": SIZE}
-    assert fit(chat_of(SIZE), HumanMessage("x" * 8 * SIZE), "Be brief.", model, 0) == []
+    settings = read_settings()["model"]
+    assert fit(chat_of(SIZE), HumanMessage("x" * 8 * SIZE), "Be brief.", model, settings) == []
+
+
+@pytest.mark.parametrize(("most", "sent"), [(4, 4), (0, 20)])
+def test_so_many_messages_are_sent_as_settings_say(server: ModelServer, most: int, sent: int) -> None:
+    model: Any = build_model(read_settings(), server.key)
+    model.profile = {"max_input_tokens": 10 * SIZE}
+    chat, settings = chat_of(SIZE)[:21], {"history_tokens": 0, "history_messages": most}
+    assert fit(chat, HumanMessage("And?"), "Be brief.", model, settings) == chat[-sent:]
 
 
 def test_letters_of_more_bytes_and_files_count_for_more() -> None:
