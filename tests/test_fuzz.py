@@ -1,6 +1,7 @@
 """Does any text survive? Answers made by hypothesis, given as a person would type them (not as Jinja)."""
 
 import ast
+import asyncio
 import importlib
 import json
 import sys
@@ -15,6 +16,7 @@ from cookiecutter.main import cookiecutter
 from cookiecutter.prompt import prompt_for_config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from langchain_core.chat_history import InMemoryChatMessageHistory
 from langchain_core.messages import AIMessage
 
 from tests.baking import PROVIDERS, QUESTIONS, TEMPLATE
@@ -83,9 +85,13 @@ def sent_to_the_model(app: Path, question: str) -> list[tuple[str, str]]:
         sent.extend((message.type, message.text) for message in messages)
         return AIMessage("")
 
-    history = sys.modules["chat.history"].StreamlitChatMessageHistory(key="fuzz")
-    history.clear()
-    chain.build_chain(model, loaded(app, "chat.prompts").read_prompt("system"), history).invoke({"question": question})
+    async def ask() -> None:
+        system_prompt = loaded(app, "chat.prompts").read_prompt("system")
+        asked = chain.build_chain(model, system_prompt, InMemoryChatMessageHistory(), lambda _: None)
+        async for _ in asked.astream({"question": question}):
+            pass
+
+    asyncio.run(ask())
     return sent
 
 

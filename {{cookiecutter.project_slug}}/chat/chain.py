@@ -1,26 +1,32 @@
 """The memory guide's chain: prompt | model, wrapped so that the history goes in with each question."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_message_runs
+from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, merge_message_runs
 from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableGenerator
 
 from chat.history import BaseChatMessageHistory, RunnableWithMessageHistory
 
 
 def build_chain(
-    model: BaseChatModel, system_prompt: str, history: BaseChatMessageHistory, files: Sequence[Any] = ()
+    model: BaseChatModel,
+    system_prompt: str,
+    history: BaseChatMessageHistory,
+    take: Callable[[AIMessageChunk], None],
+    files: Sequence[Any] = (),
 ) -> Runnable[Any, Any]:
-    """Return a chain to be asked with `{"question": text}`.
+    """Return a chain that is to be streamed with `{"question": text}`, and hands each piece of the answer to `take`.
 
     Parameters:
         model: The chat model that answers.
         system_prompt: Sent word for word, braces and all; left out if blank, which some providers refuse.
         history: Holds the earlier messages the model shall see, and is told of the new ones.
+        take: Is called with each piece of the answer. (What comes out of the chain is empty, for each layer round the
+            model would add up all pieces: a twelfth of a turn's processor time.)
         files: Content blocks that go along with the question.
     """
 
@@ -35,6 +41,11 @@ def build_chain(
         # A question that got no answer leaves two human messages in a row, which some providers refuse: merge them.
         return merge_message_runs(messages)
 
+    async def take_all(answer: AsyncIterator[Any]) -> AsyncIterator[str]:
+        async for chunk in answer:
+            take(chunk)
+        yield ""
+
     prompt = ChatPromptTemplate.from_messages(
         [
             *([SystemMessage(system_prompt)] if system_prompt.strip() else []),
@@ -43,7 +54,7 @@ def build_chain(
         ]
     )
     return RunnableWithMessageHistory(
-        prompt | to_messages | model,
+        prompt | to_messages | model | RunnableGenerator(take_all),
         lambda: history,
         input_messages_key="question",
         history_messages_key="history",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, SystemMessage, trim_messages
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, trim_messages
 from langchain_core.messages.utils import count_tokens_approximately
 
 from chat.content import files_of
@@ -37,7 +37,7 @@ def fit(
         question: Always goes to the model, like the system prompt.
         system_prompt: Takes its part of the context.
         model: Its profile says how large the context is.
-        model_settings: The [model] table of settings.toml; it says how many the messages and their tokens may be at most.
+        model_settings: The [model] table of settings.toml: how many messages there may be at most, and tokens.
         part: Of the context (0 to 1) that may be used.
     """
     most = model_settings["history_tokens"]
@@ -69,6 +69,6 @@ def unseen_questions(messages: Sequence[BaseMessage], seen: Sequence[BaseMessage
     """
 
     def questions(messages: Sequence[Any]) -> int:
-        return sum(message.type == "human" for message in messages)
+        return sum(isinstance(message, HumanMessage) for message in messages)
 
     return questions(messages) - questions(seen)

@@ -22,9 +22,12 @@ def offer_export(history: BaseChatMessageHistory) -> None:
     Parameters:
         history: The conversation that is exported, or that an import fills if nothing was asked in it yet.
     """
+    expander = st.sidebar.expander("Export and import", icon=":material/save:", key="app.export", on_change="rerun")
+    if not expander.open:  # what nobody looks at would be a tenth of what it takes to draw a new page
+        return
     messages = list(history.messages)
     begun = any(message.type == "human" for message in messages)
-    with st.sidebar.expander("Export and import", icon=":material/save:"):
+    with expander:
         row = st.container(horizontal=True)
         row.download_button("Markdown", lambda: _to_markdown(messages), "chat.md", "text/markdown", on_click="ignore")
         row.download_button("JSON", lambda: _to_json(messages), "chat.json", "application/json", on_click="ignore")

@@ -20,6 +20,7 @@ from langchain_core.runnables import Runnable
 from chat.chain import build_chain
 from chat.content import files_of, text_of
 from chat.context import ROOMS, fit, unseen_questions
+from chat.drawing import others_may_draw
 from chat.errors import ChatError, explain, is_too_long, retry_after
 from chat.history import BaseChatMessageHistory
 from chat.thinking import thoughts_of
@@ -108,7 +109,7 @@ class Turn(BaseChatMessageHistory):
                 shown = state
             if not running:
                 return
-            with self._changed:
+            with others_may_draw(), self._changed:
                 self._changed.wait_for(partial(self._has_begun_or_ended, state), REDRAW_SECONDS)
             "app.turns" in st.session_state  # noqa: B015  any look lets Streamlit end a run of the page that is over
 
@@ -133,7 +134,7 @@ class Turn(BaseChatMessageHistory):
                 if unseen := unseen_questions(self._earlier, self.messages):
                     self.answer.response_metadata["unseen"] = unseen
                 try:
-                    await self._stream(build_chain(model, system_prompt, self, files_of(self.question)))
+                    await self._stream(build_chain(model, system_prompt, self, self._grow, files_of(self.question)))
                     break
                 except Exception as error:
                     if not is_too_long(error) or self.answer.text or not self.messages or part == ROOMS[-1]:
@@ -155,8 +156,8 @@ class Turn(BaseChatMessageHistory):
         until = time.monotonic() + WAIT_SECONDS
         while True:
             try:
-                async for chunk in chain.astream({"question": text_of(self.question)}):
-                    self._grow(chunk)
+                async for _ in chain.astream({"question": text_of(self.question)}):
+                    pass  # it grows in the chain
                 return
             except Exception as error:
                 wait = retry_after(error)

@@ -19,6 +19,18 @@ def messages(page: AppTest) -> list:
     return page.session_state[read_settings()["session_key"]]
 
 
+def opened(page: AppTest) -> AppTest:
+    """Open what exports and imports."""
+    page.session_state["app.export"] = True
+    return page.run()
+
+
+def imported(page: AppTest, text: str) -> AppTest:
+    """Import a file in another session, and return its page."""
+    other = opened(AppTest.from_file(page._script_path, default_timeout=60))
+    return other.file_uploader[0].set_value(("other.json", text.encode(), "application/json")).run()
+
+
 def without_ids(exported: str) -> list:
     """Return an export but for the ids, which are new after an import."""
     return [{**message, "data": {**message["data"], "id": None}} for message in json.loads(exported)]
@@ -30,8 +42,7 @@ def test_an_export_restores_the_chat(page: AppTest, server: ModelServer) -> None
     assert server.key not in exported
     assert f"**You:**\n\n{SAID[0][1]}\n\n**Assistant:**\n\n{SAID[1][1]}\n" in markdown
 
-    other = AppTest.from_file(page._script_path, default_timeout=60).run()
-    other.file_uploader[0].set_value(("chat.json", exported.encode(), "application/json")).run()
+    other = imported(page, exported)
     assert transcript(other) == transcript(page)
     assert without_ids(json.dumps(messages_to_dict(messages(other)))) == without_ids(exported)
     say(other, "Go on")
@@ -42,8 +53,7 @@ def test_an_unfinished_answer_comes_back_as_stopped(page: AppTest) -> None:
     say(page, "Hello")
     data = json.loads(export._to_json(messages(page)))
     data[-1]["data"]["response_metadata"]["status"] = "running"
-    other = AppTest.from_file(page._script_path, default_timeout=60).run()
-    other.file_uploader[0].set_value(("chat.json", json.dumps(data).encode(), "application/json")).run()
+    other = imported(page, json.dumps(data))
     assert "Stopped" in [caption.value for caption in other.caption]
 
 
@@ -51,8 +61,7 @@ def test_odd_feedback_is_made_even(page: AppTest) -> None:
     say(page, "Hello")
     data = json.loads(export._to_json(messages(page)))
     data[-1]["data"]["response_metadata"]["feedback"] = True
-    other = AppTest.from_file(page._script_path, default_timeout=60).run()
-    other.file_uploader[0].set_value(("chat.json", json.dumps(data).encode(), "application/json")).run()
+    other = imported(page, json.dumps(data))
     assert transcript(other) == transcript(page)
 
 
@@ -82,14 +91,13 @@ NO_EXPORTS += [message("human", [{"type": "text", "text": "x"}, block]) for bloc
 
 @pytest.mark.parametrize("text", NO_EXPORTS)
 def test_what_is_no_export_says_so_and_changes_nothing(page: AppTest, text: str) -> None:
-    before = transcript(page)
-    page.file_uploader[0].set_value(("other.json", text.encode(), "application/json")).run()
-    assert transcript(page) == before
-    assert r"other\.json is no exported chat: nothing was changed." in page.error[0].value
+    other = imported(page, text)
+    assert transcript(other) == transcript(page)
+    assert r"other\.json is no exported chat: nothing was changed." in other.error[0].value
 
 
 def test_a_chat_in_progress_cannot_be_replaced(page: AppTest) -> None:
-    assert not page.file_uploader[0].disabled
+    assert not opened(page).file_uploader[0].disabled
     say(page, "Hello")
     page.run()
     assert page.file_uploader[0].disabled
