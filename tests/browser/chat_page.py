@@ -46,6 +46,7 @@ class ChatPage:
         """Type a message and send it."""
         expect(self.input).to_have_count(1)  # one that takes other files replaces the old one
         expect(self.input).to_be_enabled()
+        expect(self.messages).not_to_have_count(0)  # the input may be there before the greeting is
         before = self.messages.count()
         self.input.fill(text)
         self.input.press("Enter")
