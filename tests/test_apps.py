@@ -49,12 +49,11 @@ def test_the_provider_can_be_changed_as_the_docs_say(old: str, new: str, tmp_pat
     docs = (app / "docs" / "providers.md").read_text(encoding="utf-8")
     before, after = printed_blocks(docs, old), printed_blocks(docs, new)
     for place, name in PLACES.items():
-        path = app / name
-        text, block = path.read_text(encoding="utf-8"), before.pop(place, "")
-        assert text.count(block) == 1 or not block
-        whole = text.replace(block, after.get(place, "")) if block else text + after.get(place, "")
-        path.write_text(whole, encoding="utf-8")
-        after.pop(place, "")
+        path, old_block, new_block = app / name, before.pop(place, ""), after.pop(place, "")
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old_block) == 1 or not old_block
+        changed = text.replace(old_block, new_block) if old_block else text + new_block
+        path.write_text(changed, encoding="utf-8")
     for name in before:
         (app / name.strip("`")).unlink()
         (app / "tests" / f"test_{Path(name.strip('`')).name}").unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from chat.content import text_of
 from chat.conversations import choose_conversation
 from chat.copying import offer_copy
 from chat.delivery import deliver_everything
-from chat.drawing import begin_to_draw, end_to_draw
+from chat.drawing import begin_drawing, end_drawing
 from chat.earlier import latest
 from chat.errors import ChatError
 from chat.export import offer_export
@@ -34,7 +34,7 @@ from chat.versions import offer_versions
 # Set-up: settings, key, model and history. `model` stays None while nothing can be asked.
 deliver_everything()
 keep_imports()
-begin_to_draw()  # waits while another page is drawn
+begin_drawing()  # waits while another page is drawn
 st.html(Path(__file__).parent / "chat" / "page.css")
 try:
     settings = read_settings()
@@ -59,7 +59,7 @@ try:
 except ChatError as problem:
     st.error(str(problem))
     st.button("Try again", key="app.reload")  # any click draws the page again; a reload would lose the chat
-    end_to_draw()
+    end_drawing()
     st.stop()
 
 # Question: `ask` puts it into the history and starts the answer before the page is drawn.
@@ -111,4 +111,4 @@ if history.messages and (unseen := history.messages[-1].response_metadata.get("u
     st.caption(f"This chat has grown long: of its questions and answers, the model no longer sees the first {unseen}.")
 show_context(chat)
 show_total(model, settings["tokens_per_session"])
-end_to_draw()
+end_drawing()

@@ -26,7 +26,7 @@ def build_chain(
         system_prompt: Sent word for word, braces and all; left out if blank, which some providers refuse.
         history: Holds the earlier messages the model shall see, and is told of the new ones.
         take: Is called with each piece of the answer. (What comes out of the chain is empty, for each layer round the
-            model would add up all pieces: a twelfth of a turn's processor time.)
+            model would add up all pieces: a twentieth of a turn's processor time.)
         files: Content blocks that go along with the question.
     """
 

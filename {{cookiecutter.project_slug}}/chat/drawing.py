@@ -14,7 +14,7 @@ _changed = threading.Condition()
 _drawing: threading.Thread | None = None
 
 
-def begin_to_draw() -> None:
+def begin_drawing() -> None:
     """Wait until no other page is being drawn."""
     global _drawing
     with _changed:
@@ -22,7 +22,7 @@ def begin_to_draw() -> None:
         _drawing = threading.current_thread()
 
 
-def end_to_draw() -> bool:
+def end_drawing() -> bool:
     """Let the next page be drawn; return whether it was this one's turn still."""
     global _drawing
     with _changed:
@@ -36,10 +36,10 @@ def end_to_draw() -> bool:
 @contextmanager
 def others_may_draw() -> Generator[None]:
     """Let other pages be drawn while this one waits in the block."""
-    began = end_to_draw()
+    began = end_drawing()
     yield
     if began:
-        begin_to_draw()
+        begin_drawing()
 
 
 def _may_draw() -> bool:
