@@ -1,7 +1,6 @@
 """Does any text survive? Answers made by hypothesis, given as a person would type them (not as Jinja)."""
 
 import ast
-import asyncio
 import importlib
 import json
 import sys
@@ -20,8 +19,9 @@ from langchain_core.chat_history import InMemoryChatMessageHistory
 from langchain_core.messages import AIMessage
 
 from tests.baking import PROVIDERS, QUESTIONS, TEMPLATE
+from tests.running import run_coroutine
 
-EXAMPLES = 350
+EXAMPLES = 300
 NASTY = [
     "{{",
     "}}",
@@ -91,7 +91,7 @@ def sent_to_the_model(app: Path, question: str) -> list[tuple[str, str]]:
         async for _ in asked.astream({"question": question}):
             pass
 
-    asyncio.run(ask())
+    run_coroutine(ask())
     return sent
 
 

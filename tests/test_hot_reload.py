@@ -3,13 +3,12 @@
 import asyncio
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.baking import app_tests, install
-from tests.running import running
+from tests.running import run_coroutine, running
 from tests.streamlit_client import Session
 
 
@@ -38,8 +37,7 @@ def test_an_edit_costs_nothing_and_is_in_force(tmp_path: Path) -> None:
     app = Path(shutil.copytree(installed, tmp_path / "app", ignore=shutil.ignore_patterns(".venv")))
     (app / ".venv").symlink_to(installed / ".venv")
     with app_tests(installed).ModelServer() as server, running(app, server.environment) as port:
-        with ThreadPoolExecutor(1) as thread:  # Playwright's loop may still run in this one
-            shown, errors = thread.submit(lambda: asyncio.run(chat_and_edit(app, port))).result()
+        shown, errors = run_coroutine(chat_and_edit(app, port))
         assert errors == []
         assert shown[1:] == [
             row for n in range(3) for row in [("human", f"Question {n}"), ("ai", "Hello from the model.")]

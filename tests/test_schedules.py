@@ -3,12 +3,11 @@
 import asyncio
 import random
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.baking import app_tests, install
-from tests.running import running
+from tests.running import run_coroutine, running
 from tests.streamlit_client import Session
 
 SCHEDULES = 200
@@ -117,8 +116,7 @@ def test_no_schedule_loses_or_doubles_a_word() -> None:
             return model_server.Reply(words=words, pause=PAUSE)
 
     with Model() as server, running(app, server.environment, "--server.fileWatcherType=none") as port:
-        with ThreadPoolExecutor(1) as thread:  # Playwright's loop may still run in this one
-            thread.submit(lambda: asyncio.run(play_all(port))).result()
+        run_coroutine(play_all(port))
         for number in range(len(server.requests)):
             roles = [role for role, _ in server.conversation(number)]
             assert roles[0] == "system"
