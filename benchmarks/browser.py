@@ -20,6 +20,15 @@ WATCH = """() => {
 }"""
 
 
+def has_browser() -> bool:
+    """Say whether there is a Chromium on this machine."""
+    return bool(_chromium())
+
+
+def _chromium() -> str:
+    return shutil.which("chromium") or shutil.which("google-chrome") or ""
+
+
 async def feel(port: int, messages: int, clicks: int = 0) -> tuple[int, float, float]:
     """Return how many messages are drawn, and the 95th percentiles from a key to its picture and from frame to frame.
 
@@ -32,9 +41,8 @@ async def feel(port: int, messages: int, clicks: int = 0) -> tuple[int, float, f
         The number, and two times in ms; a screen that shows 60 frames a second has one each 16.7 ms.
     """
     async with async_playwright() as playwright:
-        chromium = shutil.which("chromium") or shutil.which("google-chrome")
         arguments = ["--no-sandbox", "--disable-gpu"]
-        browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
+        browser = await playwright.chromium.launch(executable_path=_chromium(), args=arguments)
         page = await browser.new_page(viewport={"width": 1100, "height": 800})
         await page.goto(f"http://127.0.0.1:{port}/?messages={messages}")
         await page.get_by_test_id("stChatMessage").last.wait_for()

@@ -100,7 +100,8 @@ def main() -> None:
     server = subprocess.Popen([sys.executable, Path(__file__).with_name("model_server.py"), str(port)])
     os.environ |= {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "none", "NO_PROXY": "127.0.0.1"}
     try:
-        time.sleep(1)
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            time.sleep(0.05)
         asyncio.run(measure(rounds))
     finally:
         server.kill()
