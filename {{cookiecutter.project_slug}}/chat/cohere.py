@@ -1,10 +1,15 @@
 """Cohere's chat model, which takes its key and its server as the other providers' do."""
 
+import logging
 import os
 from typing import Any
 
 import langchain_cohere
 from pydantic import SecretStr
+
+# Cohere's client logs what it cannot read, which may be somebody's answer, under its own name and under none.
+logging.getLogger("cohere").setLevel(logging.CRITICAL + 1)
+logging.getLogger().addFilter(lambda record: not record.getMessage().startswith("Skipping SSE event"))
 
 
 class ChatCohere(langchain_cohere.ChatCohere):

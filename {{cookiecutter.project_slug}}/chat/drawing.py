@@ -5,10 +5,12 @@ a page opens in two thirds of the time like this.
 """
 
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
 WAIT_SECONDS = 0.5  # then a page is drawn all the same: the one before may wait for something slow
+LOOK_SECONDS = 0.05  # how often it is looked for a page that was ended in the middle, and so did not say that it ended
 
 _changed = threading.Condition()
 _drawing: threading.Thread | None = None
@@ -17,8 +19,10 @@ _drawing: threading.Thread | None = None
 def begin_drawing() -> None:
     """Wait until no other page is being drawn."""
     global _drawing
+    until = time.monotonic() + WAIT_SECONDS
     with _changed:
-        _changed.wait_for(_may_draw, WAIT_SECONDS)
+        while not _may_draw() and time.monotonic() < until:
+            _changed.wait(LOOK_SECONDS)
         _drawing = threading.current_thread()
 
 
@@ -43,5 +47,4 @@ def others_may_draw() -> Generator[None]:
 
 
 def _may_draw() -> bool:
-    # A page that was ended in the middle has not said so.
     return _drawing in (None, threading.current_thread()) or not _drawing.is_alive()

@@ -3,6 +3,7 @@
 import logging
 import re
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -72,7 +73,7 @@ CAUSES = (
     Cause("{provider} is overloaded: wait a minute, then try again.", statuses=(503, 529)),
     Cause(
         "{provider} has a fault on its side: try again in a few minutes.",
-        statuses=(500, 502, 504, -1),  # -1 is Ollama's within a stream
+        statuses=(424, *range(500, 600), -1),  # 424 is Bedrock's, -1 Ollama's within a stream
         kinds=("TextGenerationError",),  # Hugging Face's there
     ),
     Cause("{provider} refused the request: check the model's arguments in settings.toml.", statuses=(400, 422)),
@@ -102,6 +103,23 @@ IN_A_STREAM = {
     "context_length_exceeded": 413,
     "validationException": 400,
 }
+# What is said of an answer that ends early, and what the providers call that.
+ENDS = {
+    "The provider's filter ended the answer: ask in other words.": {
+        *("content_filter", "content_filtered", "guardrail_intervened", "refusal"),
+        *("safety", "recitation", "blocklist", "prohibited_content", "spii"),  # Gemini's
+    },
+    "A fault on the provider's side ended the answer: try again.": {
+        *("error", "timeout", "insufficient_system_resource", "malformed_model_output", "malformed_response", "other"),
+    },
+    "The answer was cut off at its largest length: ask for the rest, or for less.": {
+        *("length", "max_tokens", "model_length", "max_output_tokens", "model_context_window_exceeded", "incomplete"),
+    },
+}
+# Some clients pass over a fault that the provider reports in the middle; then no end comes.
+NO_END = "The answer may not be whole, for its end did not come: try again."
+# Plain exceptions tell it in their text only: NVIDIA's, LangChain's two for OpenAI's Responses API and OpenRouter's.
+SAYS_ITS_NAME = r"\[(\d{3})\]|ResponseError\(code='(\w+)'|(\w+): |.*\(code: (\w+)\)$"
 UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."
 
 
@@ -130,6 +148,18 @@ def explain(error: BaseException, model_settings: dict[str, Any], unknown: str =
     frames = "".join(traceback.format_tb(error.__traceback__))
     logging.getLogger(__name__).error("%s, raised at\n%s", type(error).__name__, frames)
     return unknown.format(kind=type(error).__name__)
+
+
+def how_it_ended(metadata: Mapping[str, Any]) -> str | None:
+    """Return the sentence for an answer that ends early, "" for one that is whole, None for a piece that is no end.
+
+    Parameters:
+        metadata: The `response_metadata` of a piece of an answer.
+    """
+    names = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
+    why = metadata.get("incomplete_details") or {}  # with OpenAI's Responses API
+    reasons = {str(reason).lower() for name in names if (reason := metadata.get(name))} | {why.get("reason")} - {None}
+    return next((sentence for sentence, known in ENDS.items() if reasons & known), "") if reasons else None
 
 
 def is_too_long(error: BaseException) -> bool:
@@ -175,8 +205,8 @@ def _status_of(error: BaseException) -> int | None:
     if isinstance(response, dict):  # botocore's
         code = response.get("Error", {}).get("Code", "")
         return response.get("ResponseMetadata", {}).get("HTTPStatusCode") or IN_A_STREAM.get(code)
-    if type(error) is Exception and (number := re.match(r"\[(\d{3})\]", str(error))):  # NVIDIA's, which has no other
-        return int(number[1])
+    if type(error) in (Exception, ValueError) and (said := re.match(SAYS_ITS_NAME, str(error))):
+        return _status_of_name(said[said.lastindex or 0])
     found = (getattr(where, name, None) for where in (error, response) for name in ("status_code", "status", "code"))
     status = next((status for status in found if isinstance(status, int)), None)
     return _status_in_a_stream(error) if status in (None, 200) else status
@@ -188,8 +218,11 @@ def _status_in_a_stream(error: BaseException) -> int | None:
     body = body if isinstance(body, dict) else {}
     said = body["error"] if isinstance(body.get("error"), dict) else body
     names = (getattr(error, "code", ""), getattr(error, "error_type", ""), said.get("code"), said.get("type"))
-    known = (int(name) if name.isdecimal() else IN_A_STREAM.get(name) for name in map(str, names))
-    return next(filter(None, known), None)
+    return next(filter(None, map(_status_of_name, map(str, names))), None)
+
+
+def _status_of_name(name: str) -> int | None:
+    return int(name) if name.isdecimal() else IN_A_STREAM.get(name)
 
 
 def _headers_of(error: BaseException) -> Any:

@@ -21,7 +21,7 @@ from chat.chain import build_chain
 from chat.content import files_of, text_of
 from chat.context import ROOMS, fit, unseen_questions
 from chat.drawing import others_may_draw
-from chat.errors import ChatError, explain, is_too_long, retry_after
+from chat.errors import NO_END, ChatError, explain, how_it_ended, is_too_long, retry_after
 from chat.history import BaseChatMessageHistory
 from chat.thinking import thoughts_of
 
@@ -73,8 +73,9 @@ class Turn(BaseChatMessageHistory):
     as its history: `messages` is what the model shall see, and what it then adds is there already.
 
     The answer's `response_metadata` says how it stands: `status` is "running", "complete", "stopped" or "failed",
-    `error` is the sentence for a failed one, `ended` says why the provider ended it early, `thinking` what the model
-    thought, and `unseen` how many earlier questions it did not see. `note` is what the page says while nothing comes.
+    `error` is the sentence for a failed one, `ended` the one for an answer that the provider ended early ("" for a
+    whole one), `thinking` what the model thought, and `unseen` how many earlier questions it did not see. `note` is
+    what the page says while nothing comes.
     """
 
     def __init__(self, question: HumanMessage, chat: Chat) -> None:
@@ -109,9 +110,10 @@ class Turn(BaseChatMessageHistory):
                 shown = state
             if not running:
                 return
-            with others_may_draw(), self._changed:
-                self._changed.wait_for(partial(self._has_begun_or_ended, state), REDRAW_SECONDS)
-            "app.turns" in st.session_state  # noqa: B015  any look lets Streamlit end a run of the page that is over
+            with others_may_draw():
+                with self._changed:
+                    self._changed.wait_for(partial(self._has_begun_or_ended, state), REDRAW_SECONDS)
+                "app.turns" in st.session_state  # noqa: B015  any look lets Streamlit end a run that is over
 
     def _has_begun_or_ended(self, shown: tuple[str, ...]) -> bool:
         return not self.running or (not any(shown) and any(self._state()))
@@ -140,13 +142,13 @@ class Turn(BaseChatMessageHistory):
                     if not is_too_long(error) or self.answer.text or not self.messages or part == ROOMS[-1]:
                         raise
             if self.running and not self.answer.text:
-                why = self.answer.response_metadata.pop("ended", "The model ended its answer")
-                raise ChatError(f"{why} before a word came: try again, or ask in other words.")
+                ended = self.answer.response_metadata.pop("ended", NO_END)
+                raise ChatError(f"No word came. {ended or 'Try again, or ask in other words.'}")
         except Exception as error:
             logging.getLogger(__name__).warning("No answer: %s", type(error).__name__)  # its text may hold a key
             self._end("failed", error=explain(error, self._chat.model_settings))
         else:
-            self._end("complete")
+            self._end("complete", ended=self.answer.response_metadata.get("ended", NO_END))
         finally:  # whatever else ends it, no page waits for it for ever
             self._end("failed", error="The answer broke off: try again.")
             self._earlier = self.messages = []  # they may be many, and the session keeps its turns
@@ -176,7 +178,7 @@ class Turn(BaseChatMessageHistory):
                 said = self.answer.response_metadata
                 if thoughts := thoughts_of(chunk):
                     said["thinking"] = said.get("thinking", "") + thoughts
-                if ended := ended_early(chunk):
+                if (ended := how_it_ended(chunk.response_metadata)) is not None:
                     said["ended"] = ended
                 if chunk.usage_metadata:
                     self.answer.usage_metadata = add_usage(self.answer.usage_metadata, chunk.usage_metadata)
@@ -194,17 +196,6 @@ class Turn(BaseChatMessageHistory):
 
     def clear(self) -> None:
         """Do nothing: the real history is not the turn's to clear."""
-
-
-def ended_early(chunk: AIMessageChunk) -> str:
-    """Return why the provider ends an answer before it is whole, if this piece of it says so."""
-    names = ("finish_reason", "stop_reason", "stopReason", "done_reason")
-    reasons = {str(chunk.response_metadata.get(name)).lower() for name in names}
-    if reasons & {"length", "max_tokens", "model_length"}:
-        return "Cut off: the answer has reached its largest length"
-    if reasons & {"content_filter", "safety", "refusal"}:
-        return "Ended by the provider's filter"
-    return "Broken off by a fault on the provider's side" if "error" in reasons else ""
 
 
 def ask(chat: Chat) -> None:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from chat.model import ChatModel
 from tests.conftest import APP
 from tests.model_server import ModelServer, Reply, protocol
 
@@ -22,14 +23,27 @@ def test_a_turn_prints_no_warning(server: ModelServer) -> None:
     assert printed == []
 
 
+FAULTS = getattr(protocol, "FAULTS", {})
+HALF = ("Once", " upon")
+
+
+@pytest.mark.skipif(ChatModel.__module__ == "chat.local_model", reason="the built-in model's own server answers here")
 @pytest.mark.parametrize(
     "reply",
-    [Reply(status=401, message="a fault"), Reply(words=("Half",), fault=next(iter(getattr(protocol, "FAULTS", [""]))))],
-    ids=["a refusal", "a fault within a stream"],
+    [
+        Reply(status=401, message="Once upon"),
+        Reply(words=HALF, spoilt=True),
+        *(Reply(words=HALF, fault=name) for name in list(FAULTS)[:1]),
+    ],
+    ids=["a refusal", "a spoilt answer", *["a fault within a stream" for _ in list(FAULTS)[:1]]],
 )
-def test_a_provider_s_own_words_for_a_fault_are_not_printed(server: ModelServer, reply: Reply) -> None:
-    server.reply = reply  # such words may repeat a key
-    assert "a fault" not in printed_by_a_turn(server)
+def test_nothing_a_provider_says_is_printed(server: ModelServer, reply: Reply) -> None:
+    server.reply = reply  # a refusal may repeat a key, and an answer is nobody else's
+    printed = printed_by_a_turn(server)
+    assert server.requests
+    assert "Once" not in printed
+    assert "upon" not in printed
+    assert "a fault" not in printed
 
 
 def printed_by_a_turn(server: ModelServer) -> str:

@@ -46,10 +46,17 @@ def test_a_slow_page_is_not_waited_for_long(other: ThreadPoolExecutor, monkeypat
         assert other.submit(end_drawing).result(10)
 
 
-def test_a_page_that_broke_off_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_breaks_off_is_not_waited_for(other: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing, "WAIT_SECONDS", 60)
-    broken = threading.Thread(target=begin_drawing)
+    goes_on = threading.Event()
+
+    def break_off() -> None:
+        begin_drawing()
+        goes_on.wait()
+
+    broken = threading.Thread(target=break_off)
     broken.start()
-    broken.join()
-    begin_drawing()
-    assert end_drawing()
+    begun = other.submit(begin_drawing)
+    assert finished([begun], timeout=0.2).not_done
+    goes_on.set()
+    assert finished([begun], timeout=10).done

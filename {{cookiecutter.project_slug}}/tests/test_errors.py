@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from chat.errors import explain
+from chat.errors import explain, how_it_ended
 from chat.model import ChatModel
 from chat.settings import read_settings
 from tests.conftest import APP
@@ -36,24 +36,63 @@ def test_a_refusal_is_one_sentence(page: AppTest, server: ModelServer, refusal: 
     assert read_settings()["model"]["provider"] in page.error[0].value or "too long" in sentence
 
 
-# What clients make of every fault within a stream that tell less of it: none at all, or not which.
+# What the page says with clients that tell less of a fault within a stream: nothing at all, or not which.
 TELLS_LESS = {
-    "langchain_fireworks": "",
-    "langchain_mistralai": "",
-    "langchain_nvidia_ai_endpoints": "",
+    "langchain_fireworks": "may not be whole",
+    "langchain_mistralai": "may not be whole",
+    "langchain_nvidia_ai_endpoints": "may not be whole",
     "langchain_huggingface": "fault on its side",
 }
 
 
+@pytest.mark.parametrize("words", [("Half",), ()], ids=["half an answer", "no word"])
 @pytest.mark.parametrize(("code", "sentence"), getattr(protocol, "FAULTS", {}).items())
-def test_a_fault_within_a_stream_is_one_sentence(page: AppTest, server: ModelServer, code: str, sentence: str) -> None:
-    server.reply = Reply(words=("Half",), fault=code)
+def test_a_fault_within_a_stream_is_one_sentence(
+    page: AppTest, server: ModelServer, code: str, sentence: str, words: tuple[str, ...]
+) -> None:
+    server.reply = Reply(words=words, fault=code)
     say(page, "Hello")
-    assert transcript(page)[-1] == ("ai", "Half")
+    assert transcript(page)[-1] == ("ai", "".join(words))
     packages = [kind.__module__.partition(".")[0] for kind in ChatModel.__mro__]
     sentence = next((TELLS_LESS[package] for package in packages if package in TELLS_LESS), sentence)
     assert sentence in " ".join(element.value for element in (*page.error, *page.caption))
-    assert sentence or not page.error
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[503] Service Unavailable", "overloaded"),
+        ("ResponseError(code='rate_limit_exceeded', message='a fault')", "too often"),
+        ("context_length_exceeded: a fault", "too long for"),
+        ("OpenRouter API returned an error during streaming: a fault (code: 429)", "too often"),
+        ("Response r1 failed.", "The model failed (ValueError)"),
+    ],
+)
+def test_a_fault_that_has_but_a_text_is_one_sentence(text: str, sentence: str) -> None:
+    assert sentence in explain(ValueError(text), read_settings()["model"])
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"finish_reason": "length"}, "cut off"),
+        ({"stop_reason": "max_tokens"}, "cut off"),
+        ({"finish_reason": "MAX_TOKENS"}, "cut off"),
+        ({"finish_reason": "content_filter"}, "filter"),
+        ({"finish_reason": "RECITATION"}, "filter"),  # Gemini's
+        ({"stopReason": "guardrail_intervened"}, "filter"),  # Bedrock's
+        ({"finish_reason": "ERROR"}, "fault"),  # Cohere's
+        ({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}, "filter"),
+        ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, "cut off"),
+        ({"status": "completed", "incomplete_details": None}, ""),
+        ({"finish_reason": "stop"}, ""),
+    ],
+)
+def test_an_answer_that_ends_early_says_why(said: dict[str, Any], sentence: str) -> None:
+    ended = how_it_ended(said)
+    assert ended is not None
+    assert sentence in ended
+    assert bool(sentence) == bool(ended)
 
 
 def test_asked_too_often_is_not_too_long() -> None:

@@ -8,14 +8,14 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.messages import HumanMessage
 from streamlit.testing.v1 import AppTest
 
 from chat import prompts
 from chat.history import StreamlitChatMessageHistory
 from chat.model import build_model
 from chat.settings import read_settings
-from chat.turn import Chat, Turn, ended_early
+from chat.turn import Chat, Turn
 from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import say, transcript
 
@@ -100,7 +100,7 @@ def test_an_unanswered_question_goes_along_with_the_next(page: AppTest, server: 
 def test_an_empty_answer_says_so(page: AppTest, server: ModelServer) -> None:
     server.reply = Reply(words=("",))
     say(page, "Anything?")
-    assert "before a word came: try again" in page.error[0].value
+    assert page.error[0].value == "No word came. Try again, or ask in other words."
 
 
 @WAITS
@@ -148,22 +148,9 @@ def test_a_chat_that_the_provider_finds_too_long_is_sent_in_part(page: AppTest, 
     assert "no longer sees" in page.main.caption[-1].value
 
 
-@pytest.mark.parametrize(
-    ("said", "sentence"),
-    [
-        ({"finish_reason": "length"}, "Cut off"),
-        ({"stop_reason": "max_tokens"}, "Cut off"),
-        ({"finish_reason": "MAX_TOKENS"}, "Cut off"),
-        ({"finish_reason": "content_filter"}, "filter"),
-        ({"finish_reason": "ERROR"}, "fault"),  # Cohere's
-        ({"finish_reason": "stop"}, ""),
-        ({}, ""),
-    ],
-)
-def test_an_answer_that_ends_early_says_why(said: dict[str, str], sentence: str) -> None:
-    ended = ended_early(AIMessageChunk(content="Half", response_metadata=said))
-    assert sentence in ended
-    assert bool(sentence) == bool(ended)
+def test_a_whole_answer_is_known_to_be_whole(page: AppTest, server: ModelServer) -> None:
+    say(page, "Hello")
+    assert page.session_state[read_settings()["session_key"]][-1].response_metadata["ended"] == ""
 
 
 def test_braces_in_a_question_are_text(page: AppTest, server: ModelServer) -> None:

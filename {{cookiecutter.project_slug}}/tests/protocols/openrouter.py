@@ -9,7 +9,7 @@ from .openai import CONTENT_TYPE, conversation, environment, error, lookup, mode
 __all__ = ["CONTENT_TYPE", "FAULTS", "conversation", "environment", "error", "fault", "lookup", "model", "stream"]
 
 # What the provider calls a fault within a stream, and what the page says of it: LangChain's class drops the code.
-FAULTS = dict.fromkeys(("429", "502"), "Broken off by a fault on the provider's side")
+FAULTS = dict.fromkeys(("429", "502"), "A fault on the provider's side ended the answer")
 
 
 def fault(code: str) -> bytes:

@@ -1,6 +1,7 @@
-"""What answers of the Responses API look like on the wire, as Perplexity speaks it.
+"""What answers of the Responses API look like on the wire, as Perplexity speaks it, and OpenAI for some models.
 
-Source: https://docs.perplexity.ai/docs/agent-api/quickstart
+Sources: https://docs.perplexity.ai/docs/agent-api/quickstart
+https://platform.openai.com/docs/api-reference/responses
 """
 
 import json
@@ -29,7 +30,7 @@ def model(path: str, body: dict[str, Any]) -> str:
 
 def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what a request asks as (role, text) pairs, the system prompt first."""
-    return [(message["role"], message["content"]) for message in body["input"]]
+    return [(message["role"], _text(message["content"])) for message in body["input"]]
 
 
 def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
@@ -51,6 +52,10 @@ def error(code: str, message: str) -> bytes:
 def fault(code: str) -> bytes:
     """Return what a stream says when a fault ends it."""
     return _event("response.failed", error={"message": "a fault", "type": code, "code": code})
+
+
+def _text(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(block["text"] for block in content)
 
 
 def _event(kind: str, **fields: Any) -> bytes:
