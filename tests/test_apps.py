@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.baking import PROVIDERS, QUESTIONS, UV, bake, cookiecutter, copy_template, install, run
+from tests.baking import PROVIDERS, QUESTIONS, UV, bake, cookiecutter, copy_app, copy_template, install, run
 from tests.conftest import some_providers
 from tests.providers_table import passed_in_docs, with_table
 
