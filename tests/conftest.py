@@ -9,6 +9,7 @@ from tests.baking import PROVIDERS, QUESTIONS
 from tests.providers_table import PATH, passed_in_docs, with_table
 
 PASSED: dict[str, int] = {}
+LONGEST = ("test_any_text_survives", "test_no_schedule_loses_or_doubles_a_word")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,6 +27,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         # All tests of a provider in one process, which installs its app once.
         params = [pytest.param(provider, marks=pytest.mark.xdist_group(provider)) for provider in chosen]
         metafunc.parametrize("installed_provider", params)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: item.name not in LONGEST)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -58,7 +58,7 @@ def test_each_provider_is_installed_within_four_weeks() -> None:
 )
 def test_the_provider_can_be_changed_as_the_docs_say(old: str, new: str, tmp_path: Path) -> None:
     app = Path(shutil.copytree(bake(model_provider=old, project_slug=f"from-{old}"), tmp_path / "app"))
-    (app / "prompts" / "system.md").write_text("Talk like an owl.", encoding="utf-8")  # its own tests see it sent
+    (app / "prompts" / "system.md").write_text("Talk like a heron.", encoding="utf-8")  # its own tests see it sent
     docs = (app / "docs" / "providers.md").read_text(encoding="utf-8")
     before, after = printed_blocks(docs, old), printed_blocks(docs, new)
     for place, name in PLACES.items():

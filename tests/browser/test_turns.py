@@ -116,8 +116,9 @@ def test_without_a_key_the_page_leads_to_it(
 ) -> None:
     app = copy_app(install(model_provider="openai"), tmp_path / "app")
     page_file = app / "app.py"
-    drawing = "for message in latest("
-    busy = page_file.read_text(encoding="utf-8").replace(drawing, f"__import__('time').sleep(0.5)\n{drawing}")
+    quick, drawing = page_file.read_text(encoding="utf-8"), "for message in latest("
+    busy = quick.replace(drawing, f"__import__('time').sleep(0.5)\n{drawing}")
+    assert busy != quick
     page_file.write_text(busy, encoding="utf-8")  # as on a busy machine, where one sees what is gone for a moment
     with running(app, server.environment | {"OPENAI_API_KEY": ""}) as port:
         chat = ChatPage(page, port)

@@ -102,6 +102,7 @@ IN_A_STREAM = {
     **dict.fromkeys(("insufficient_quota", "billing_error"), 402),
     "context_length_exceeded": 413,
     "validationException": 400,
+    "No generation chunks": 500,  # LangChain's own, when a client passes over a fault and nothing else has come
 }
 # What is said of an answer that ends early, and what the providers call that.
 ENDS = {
@@ -119,7 +120,7 @@ ENDS = {
 # Some clients pass over a fault that the provider reports in the middle; then no end comes.
 NO_END = "The answer may not be whole, for its end did not come: try again."
 # Plain exceptions tell it in their text only: NVIDIA's, LangChain's two for OpenAI's Responses API and OpenRouter's.
-SAYS_ITS_NAME = r"\[(\d{3})\]|ResponseError\(code='(\w+)'|(\w+): |.*\(code: (\w+)\)$"
+SAYS_ITS_NAME = r"\[(\d{3})\]|ResponseError\(code='(\w+)'|(\w+): |.*\(code: (\w+)\)$|(No generation chunks)"
 UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."
 
 
