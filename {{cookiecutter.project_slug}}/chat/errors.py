@@ -157,9 +157,9 @@ def how_it_ended(metadata: Mapping[str, Any]) -> str | None:
     Parameters:
         metadata: The `response_metadata` of a piece of an answer.
     """
-    names = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
     why = metadata.get("incomplete_details") or {}  # with OpenAI's Responses API
-    reasons = {str(reason).lower() for name in names if (reason := metadata.get(name))} | {why.get("reason")} - {None}
+    names = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
+    reasons = {str(reason).lower() for reason in (why.get("reason"), *map(metadata.get, names)) if reason}
     return next((sentence for sentence, known in ENDS.items() if reasons & known), "") if reasons else None
 
 
