@@ -5,32 +5,30 @@ a page opens in two thirds of the time like this.
 """
 
 import threading
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-WAIT_SECONDS = 0.5  # then a page is drawn all the same: the one before may wait for something slow
-LOOK_SECONDS = 0.05  # how often it is looked for a page that was ended in the middle, and so did not say that it ended
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+WAIT_SECONDS = 0.5  # then a page is drawn all the same: the one before may have broken off, or wait for something slow
 
 _changed = threading.Condition()
-_drawing: threading.Thread | None = None
+_drawing: str | int | None = None
 
 
 def begin_drawing() -> None:
-    """Wait until no other page is being drawn."""
+    """Wait until no other session's page is being drawn; this session's own run before is ended by this one."""
     global _drawing
-    until = time.monotonic() + WAIT_SECONDS
     with _changed:
-        while not _may_draw() and time.monotonic() < until:
-            _changed.wait(LOOK_SECONDS)
-        _drawing = threading.current_thread()
+        _changed.wait_for(lambda: _drawing in (None, _session()), WAIT_SECONDS)
+        _drawing = _session()
 
 
 def end_drawing() -> bool:
     """Let the next page be drawn; return whether it was this one's turn still."""
     global _drawing
     with _changed:
-        if _drawing is not threading.current_thread():
+        if _drawing != _session():
             return False
         _drawing = None
         _changed.notify()
@@ -46,5 +44,6 @@ def others_may_draw() -> Generator[None]:
         begin_drawing()
 
 
-def _may_draw() -> bool:
-    return _drawing in (None, threading.current_thread()) or not _drawing.is_alive()
+def _session() -> str | int:
+    context = get_script_run_ctx(suppress_warning=True)
+    return context.session_id if context else threading.get_ident()
