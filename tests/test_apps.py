@@ -80,6 +80,8 @@ PLACES = {
     "At the end of `pyproject.toml`": "pyproject.toml",
     "In `chat/model.py`": "chat/model.py",
     "In `settings.toml`": "settings.toml",
+    'Under "The key" in `README.md`': "README.md",
+    "In `.streamlit/secrets.toml.example`": ".streamlit/secrets.toml.example",
 }
 
 
