@@ -15,9 +15,9 @@ from chat.earlier import latest
 from chat.errors import ChatError
 from chat.export import offer_export
 from chat.feedback import ask_for_feedback
+from chat.garbage import collect_less
 from chat.history import StreamlitChatMessageHistory
 from chat.images import keep_out_remote_images
-from chat.imports import keep_imports
 from chat.key import find_key
 from chat.markdown import plain, with_dollars
 from chat.model import build_model
@@ -33,7 +33,7 @@ from chat.versions import offer_versions
 
 # Set-up: settings, key, model and history. `model` stays None while nothing can be asked.
 deliver_everything()
-keep_imports()
+collect_less()
 begin_drawing()  # waits while another page is drawn
 st.html(Path(__file__).parent / "chat" / "page.css")
 try:
@@ -77,11 +77,13 @@ for message in latest(transcript, history.messages, session_key):
             st.text(text_of(message))  # as typed: a price in $ is no formula
             show_files(message)
             continue
-        thoughts, answer = st.empty(), st.empty()
+        growing = turn and message is turn.answer
+        thoughts = st.empty()
         show_thinking(thoughts, message)
+        answer = st.empty() if growing or not message.text else st.markdown(with_dollars(message.text))
         below = st.container(horizontal=True, vertical_alignment="center")
         stop = below.empty()  # of every answer, so that what stands beside it keeps its place
-        if turn and message is turn.answer:
+        if growing:
             stop.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop")
             for text in turn.follow():
                 if turn.note:
@@ -93,10 +95,8 @@ for message in latest(transcript, history.messages, session_key):
                     answer.skeleton(40)
             show_thinking(thoughts, message)
             stop.empty()
-        elif message.text:
-            answer.markdown(with_dollars(message.text))
-        if not message.text:
-            answer.empty()
+            if not message.text:
+                answer.empty()
         if message.response_metadata.get("status") == "stopped":
             below.caption("Stopped")
         if ended := message.response_metadata.get("ended"):
