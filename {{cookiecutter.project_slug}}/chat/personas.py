@@ -36,10 +36,9 @@ def choose_persona() -> Callable[[], str]:
         persona.name = "system"
     with st.sidebar:
         st.selectbox("Persona", names, key="app.persona", format_func=_title, on_change=_choose, args=(persona,))
-        prompt = persona.read()
-        key = f"app.prompt.{persona.name}.{hash(prompt)}"  # another field when the file has changed
+        key = f"app.prompt.{persona.name}.{hash(persona.read())}"  # another field when the file has changed
         with st.popover("Edit the prompt", icon=":material/edit:", width="stretch"), st.form("app.edit_prompt"):
-            st.text_area("System prompt", prompt, height=200, key=key)
+            st.text_area("System prompt", persona.read(), height=200, key=key)
             st.form_submit_button("Use in this session", on_click=_use, args=(persona, key))
             if _is_development():
                 st.form_submit_button(f"Save to prompts/{persona.name}.md", on_click=_save, args=(persona, key))
