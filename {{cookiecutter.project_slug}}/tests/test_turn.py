@@ -1,6 +1,7 @@
 """Whatever ends an answer: the question and what had come are kept, once and in order, and the next turn works."""
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from chat import prompts
 from chat.history import StreamlitChatMessageHistory
 from chat.model import build_model
 from chat.settings import read_settings
-from chat.turn import Chat, Turn
+from chat.turn import ANSWERS, Chat, Turn
 from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import say, transcript
 
@@ -195,3 +196,8 @@ def test_another_session_key_begins_another_chat(page: AppTest, monkeypatch: pyt
     page.run()
     say(page, "In the second")
     assert [text for who, text in transcript(page) if who == "human"] == ["In the second"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no uvloop for Windows")
+def test_answers_grow_in_the_faster_loop() -> None:
+    assert type(ANSWERS.loop).__module__ == "uvloop"
