@@ -2,21 +2,14 @@
 
 import gc
 
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 
-def test_a_run_of_the_page_collects_nothing(page: AppTest) -> None:
-    collections: list[str] = []
+def test_it_looks_seldom(page: AppTest) -> None:
+    assert gc.get_freeze_count() > 100_000
+    assert gc.get_threshold()[0] == 5_000
 
-    def note(phase: str, info: dict[str, int]) -> None:
-        collections.append(phase)
 
-    gc.disable()  # Python's own; Streamlit's would still be seen
-    gc.callbacks.append(note)
-    try:
-        page.run()
-    finally:
-        gc.callbacks.remove(note)
-        gc.enable()
-    assert not collections
-    assert gc.get_freeze_count()
+def test_streamlit_still_has_the_option_that_keeps_it_from_looking_after_every_run() -> None:
+    assert st.get_option("runner.postScriptGC") is False  # a hidden one; an unknown one raises
