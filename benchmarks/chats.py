@@ -222,7 +222,10 @@ class Bench:
 # What is measured of which ways; the rest has no such thing (a floor without a page, Chainlit without a wrapper).
 MEASURES: dict[str, tuple[Callable[[Bench, Way], Awaitable[Numbers]], tuple[str, ...]]] = {
     "opening": (Bench.opening, ("app", "plain", "plain_streaming", "chainlit")),
-    "turns": (Bench.turns, ("app", "plain", "plain_streaming", "chainlit", "bare_websocket")),
+    "turns": (
+        Bench.turns,
+        ("app", "app_without_features", "plain", "plain_streaming", "chainlit", "bare_websocket"),
+    ),
     "processes": (Bench.processes, ("app",)),
     "answer": (Bench.answer, ("app", "plain", "plain_streaming", "chainlit", "bare_websocket")),
     "start": (Bench.start, ("app", "plain", "plain_streaming", "chainlit")),

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from load import ChainlitUser, StreamlitUser, User
 
-from tests.baking import UV, install
+from tests.baking import UV, copy_app, install
+from tests.features import FEATURES, take_out
 
 HERE = Path(__file__).parent
 CHAINLIT = ("chainlit>=2.12,<3", "langchain-core>=1.7,<2", "langchain-openai>=1.7,<2")
@@ -185,7 +186,7 @@ def ways(folder: Path, wanted: Sequence[str]) -> dict[str, Way]:
 
     Parameters:
         folder: An empty folder, which takes what is made.
-        wanted: Of "app", "plain", "plain_streaming", "chainlit", "bare_websocket".
+        wanted: Of "app", "app_without_features", "plain", "plain_streaming", "chainlit", "bare_websocket".
     """
     app = install(model_provider="openai", project_slug="measured")
     shutil.copytree(HERE / "baselines", folder, dirs_exist_ok=True)
@@ -203,6 +204,8 @@ def ways(folder: Path, wanted: Sequence[str]) -> dict[str, Way]:
         return Way(name, StreamlitUser, [*streamlit, file, *options], folder, python, file)
 
     made = {"app": Way("the app", StreamlitUser, production, app, python, "app.py")}
+    take_out(without := copy_app(app, folder / "without_features"), FEATURES)
+    made["app_without_features"] = made["app"]._replace(name="the app without features", folder=without)
     made["plain"] = plain("plain", "plain.py")
     made["plain_streaming"] = plain("plain, streaming", "plain_streaming.py")
     if "chainlit" in wanted:

@@ -1,16 +1,12 @@
 """Can each feature be taken out of an app as its README says, alone and all together?"""
 
-import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.baking import REPOSITORY, UV, install, run
-
-README = (REPOSITORY / "{{cookiecutter.project_slug}}" / "README.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^\| .+ \| `chat/(\w+)\.py` \| (`.+`) \|$", README, re.MULTILINE)
-FEATURES = {module: re.findall(r"`(\w+)`", names) for module, names in ROWS}
+from tests.features import FEATURES, take_out
 
 
 def test_the_readme_has_the_features() -> None:
@@ -22,13 +18,7 @@ def test_the_readme_has_the_features() -> None:
 def test_an_app_works_without(feature: str, tmp_path: Path) -> None:
     made = install(model_provider="openai")
     app = Path(shutil.copytree(made, tmp_path / "app", symlinks=True, ignore=shutil.ignore_patterns(".venv")))
-    for module in FEATURES if feature == "all" else [feature]:
-        (app / "chat" / f"{module}.py").unlink()
-        (app / "tests" / f"test_{module}.py").unlink()
-        lines = (app / "app.py").read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if not any(re.search(rf"\b{name}\b", line) for name in FEATURES[module])]
-        assert len(kept) < len(lines)
-        (app / "app.py").write_text("".join(kept), encoding="utf-8")
+    take_out(app, FEATURES if feature == "all" else [feature])
     # What has nothing to do with a feature is tested with all of them and with none.
     others = [] if feature == "all" else ["smoke", *(other for other in FEATURES if other != feature)]
     python = [UV, "run", "--no-project", "--python", made / ".venv", "python", "-m", "pytest", "-q"]
