@@ -1,11 +1,11 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["langchain-core>=1.7,<2", "langchain-openai>=1.7,<2"]
+# dependencies = ["langchain-core>=1.7,<2", "langchain-openai>=1.7,<2", "uvloop>=0.22,<0.24"]
 # ///
 """What do the layers of the memory guide's chain cost? `uv run --no-project benchmarks/chain.py [--rounds 5]`.
 
-No page and no other server: the processor time of this process for an answer of 20 tokens, 20 answers at once, from
-the model server beside it; medians over the rounds (minimum to maximum), the layers in turn.
+No page and no other server: the processor time of this process for an answer of 20 tokens, 40 answers at once, from
+the model server beside it, in the app's loop; medians over the rounds (minimum to maximum), the layers in turn.
 """
 
 import argparse
@@ -22,13 +22,15 @@ from statistics import median
 from typing import Any
 
 import openai
+import uvloop
 from langchain_core.chat_history import InMemoryChatMessageHistory
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+from langchain_core.runnables import RunnableGenerator
 from langchain_core.runnables.history import RunnableWithMessageHistory
 from langchain_openai import ChatOpenAI
 from model_server import question
 
-AT_ONCE, ANSWERS = 20, 100
+AT_ONCE, ANSWERS = 40, 200
 ASKED = question(20, 0.2, "u0")
 
 
@@ -44,9 +46,14 @@ def layers() -> dict[str, Callable[[], AsyncIterator[Any]]]:
         async for chunk in await client.chat.completions.create(model="m", messages=messages, stream=True):
             yield chunk
 
-    def ask_with_history() -> AsyncIterator[Any]:
+    async def take_all(answer: AsyncIterator[Any]) -> AsyncIterator[str]:
+        async for _ in answer:
+            pass
+        yield ""
+
+    def ask_with_history(answers: Any) -> AsyncIterator[Any]:
         chain = RunnableWithMessageHistory(
-            prompt | model,
+            prompt | answers,
             lambda: InMemoryChatMessageHistory(),
             input_messages_key="question",
             history_messages_key="history",
@@ -57,7 +64,8 @@ def layers() -> dict[str, Callable[[], AsyncIterator[Any]]]:
         "openai's client": ask_client,
         "ChatOpenAI": lambda: model.astream(ASKED),
         "prompt \\| ChatOpenAI": lambda: (prompt | model).astream({"question": ASKED, "history": []}),
-        "RunnableWithMessageHistory(prompt \\| ChatOpenAI)": ask_with_history,
+        "RunnableWithMessageHistory(prompt \\| ChatOpenAI)": lambda: ask_with_history(model),
+        "the same, growing inside, as in the app": lambda: ask_with_history(model | RunnableGenerator(take_all)),
     }
 
 
@@ -102,7 +110,8 @@ def main() -> None:
     try:
         while socket.socket().connect_ex(("127.0.0.1", port)):
             time.sleep(0.05)
-        asyncio.run(measure(rounds))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(measure(rounds))
     finally:
         server.kill()
 

@@ -20,6 +20,7 @@ from tests.baking import UV, copy_app, install
 from tests.features import FEATURES, take_out
 
 HERE = Path(__file__).parent
+PLAIN = ("streamlit>=1.67,<2", "langchain-core>=1.7,<2", "langchain-community>=0.4.2,<0.5", "langchain-openai>=1.7,<2")
 CHAINLIT = ("chainlit>=2.12,<3", "langchain-core>=1.7,<2", "langchain-openai>=1.7,<2")
 HAPROXY = """
 defaults
@@ -182,7 +183,7 @@ def has_proxy() -> bool:
 
 
 def ways(folder: Path, wanted: Sequence[str]) -> dict[str, Way]:
-    """Make what is wanted ready to start: generate and install the app, and Chainlit into an environment of its own.
+    """Make what is wanted ready to start: the app generated and installed, the others in environments of their own.
 
     Parameters:
         folder: An empty folder, which takes what is made.
@@ -193,29 +194,32 @@ def ways(folder: Path, wanted: Sequence[str]) -> dict[str, Way]:
     shutil.copy(HERE / "long_chat.py", folder)
     shutil.copy(HERE / "long_chat.py", app)
     python = app / ".venv" / "bin" / "python"
-    # The app is started as its Dockerfile says, a plain one with Streamlit's defaults.
+    # The app is started as its Dockerfile says, a plain one with Streamlit's default settings.
     production = json.loads((app / "Dockerfile").read_text().partition("\nCMD ")[2].replace("\\\n", ""))
     production += ["--server.port={port}", "--server.address=127.0.0.1"]
-    streamlit = [str(app / ".venv" / "bin" / "streamlit"), "run"]
-    options = ["--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
-    options += ["--browser.gatherUsageStats=false"]
-
-    def plain(name: str, file: str) -> Way:
-        return Way(name, StreamlitUser, [*streamlit, file, *options], folder, python, file)
-
     made = {"app": Way("the app", StreamlitUser, production, app, python, "app.py")}
     take_out(without := copy_app(app, folder / "without_features"), FEATURES)
     made["app_without_features"] = made["app"]._replace(name="the app without features", folder=without)
-    made["plain"] = plain("plain", "plain.py")
-    made["plain_streaming"] = plain("plain, streaming", "plain_streaming.py")
+    if {"plain", "plain_streaming"} & {*wanted}:
+        python = _environment(folder / "plain", PLAIN)
+        command = [str(python.with_name("streamlit")), "run", "plain.py", "--server.port={port}"]
+        command += ["--server.address=127.0.0.1", "--server.headless=true", "--browser.gatherUsageStats=false"]
+        made["plain"] = Way("plain", StreamlitUser, command, folder, python, "plain.py")
+        command = [part.replace("plain.py", "plain_streaming.py") for part in command]
+        made["plain_streaming"] = Way("plain, streaming", StreamlitUser, command, folder, python, "plain_streaming.py")
     if "chainlit" in wanted:
-        python = folder / "chainlit" / "bin" / "python"
-        subprocess.run([UV, "venv", "-q", "-p", sys.executable, folder / "chainlit"], check=True)
-        subprocess.run([UV, "pip", "install", "-q", "--python", python, *CHAINLIT], check=True)
+        python = _environment(folder / "chainlit", CHAINLIT)
         command = [str(python.with_name("chainlit")), "run", "chainlit_app.py", "--headless", "--port={port}"]
-        made["chainlit"] = Way(
-            "Chainlit", ChainlitUser, [*command, "--host=127.0.0.1"], folder, python, "chainlit_app.py"
-        )
+        command += ["--host=127.0.0.1"]
+        made["chainlit"] = Way("Chainlit", ChainlitUser, command, folder, python, "chainlit_app.py")
     bare = [sys.executable, "bare_websocket.py", "{port}"]
     made["bare_websocket"] = Way("bare websocket", User, bare, folder, Path(sys.executable), "bare_websocket.py")
     return {name: way for name, way in made.items() if name in wanted}
+
+
+def _environment(folder: Path, packages: Sequence[str]) -> Path:
+    """Install packages into a new environment and return its Python."""
+    python = folder / "bin" / "python"
+    subprocess.run([UV, "venv", "-q", "-p", sys.executable, folder], check=True)
+    subprocess.run([UV, "pip", "install", "-q", "--python", python, *packages], check=True)
+    return python

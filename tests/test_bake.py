@@ -67,7 +67,7 @@ def test_only_one_line_of_python_is_rendered(app: Path) -> None:
 def test_the_app_holds_its_providers_files_and_no_others(provider: str) -> None:
     app, row = bake(model_provider=provider), QUESTIONS["_providers"][provider]
     packages = tomllib.loads((app / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    assert packages[3:] == row["packages"]
+    assert packages[4:] == row["packages"]
     ours = {path for paths in QUESTIONS["_optional"].values() for path in paths if (app / path).exists()}
     assert ours == set(QUESTIONS["_optional"].get(f"model_provider={provider}", []))
     assert (app / "tests" / "protocols" / f"{row['protocol']}.py").exists()
