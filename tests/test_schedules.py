@@ -71,9 +71,12 @@ async def play(port: int, number: int) -> None:
         try:
             await user.idle()
             await ask("ok")
+            async with asyncio.timeout(30):
+                while not shows_whole(asked[-1]):  # `idle` alone may mean the run of an earlier event
+                    await asyncio.sleep(0.05)
             await user.idle()
         except TimeoutError:
-            raise AssertionError(f"schedule {number} hangs: {played}\n{user.transcript()} {asked}") from None
+            raise AssertionError(f"schedule {number} lost a word or hangs: {played}\n{user.transcript()} {asked}") from None
         shown = user.transcript()
         trouble = [error for error in user.errors() if error.startswith("!")]
 
