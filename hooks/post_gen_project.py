@@ -101,6 +101,8 @@ def say_next() -> None:
     installed = PROJECT / ".venv"
     streamlit = f".venv{os.sep}{SCRIPTS}{os.sep}streamlit"
     start = streamlit if installed.exists() and not shutil.which("uv") else "uv run streamlit"
+    if not installed.exists() and not shutil.which("uv"):
+        print("You need uv for it: https://docs.astral.sh/uv/getting-started/installation/")
     print(f"\n    cd {shlex.quote(str(PROJECT))}\n    {start} run app.py\n")
 
 

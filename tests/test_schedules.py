@@ -76,7 +76,9 @@ async def play(port: int, number: int) -> None:
                     await asyncio.sleep(0.05)
             await user.idle()
         except TimeoutError:
-            raise AssertionError(f"schedule {number} lost a word or hangs: {played}\n{user.transcript()} {asked}") from None
+            raise AssertionError(
+                f"schedule {number} lost a word or hangs: {played}\n{user.transcript()} {asked}"
+            ) from None
         shown = user.transcript()
         trouble = [error for error in user.errors() if error.startswith("!")]
 

@@ -38,7 +38,7 @@ begin_drawing()  # waits while another page is drawn
 st.html(Path(__file__).parent / "chat" / "page.css")
 try:
     settings = read_settings()
-    st.set_page_config(page_title=settings["title"], page_icon=":material/forum:")
+    st.set_page_config(page_title=settings["title"], page_icon="💬")  # a :material: one comes from Google
     st.title(plain(settings["title"]))
     if notice := settings["model"]["notice"]:
         st.caption(notice)

@@ -31,6 +31,17 @@ The end.
 """
 
 
+def test_the_page_asks_only_the_app(page: Page, port_and_server: tuple[int, Any], server: Any) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    chat = ChatPage(page, port_and_server[0])
+    chat.say("Hello")
+    chat.wait_for_the_end()
+    here = f"//127.0.0.1:{port_and_server[0]}/"
+    assert [url for url in asked if here not in url and not url.startswith(("data:", "blob:"))] == []
+    assert (page.locator("link[rel~=icon]").get_attribute("href") or "").startswith("data:")
+
+
 def test_hostile_text_is_only_text(chat: ChatPage, server: Any) -> None:
     asked: list[str] = []
     chat.page.on("request", lambda request: asked.append(request.url))
