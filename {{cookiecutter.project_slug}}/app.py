@@ -77,13 +77,11 @@ for message in latest(transcript, history.messages, session_key):
             st.text(text_of(message))  # as typed: a price in $ is no formula
             show_files(message)
             continue
-        growing = turn and message is turn.answer
-        thoughts = st.empty()
+        thoughts, answer = st.empty(), st.empty()
         show_thinking(thoughts, message)
-        answer = st.empty() if growing or not message.text else st.markdown(with_dollars(message.text))
         below = st.container(horizontal=True, vertical_alignment="center")
         stop = below.empty()  # of every answer, so that what stands beside it keeps its place
-        if growing:
+        if turn and message is turn.answer:
             stop.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop")
             for text in turn.follow():
                 if turn.note:
@@ -95,8 +93,10 @@ for message in latest(transcript, history.messages, session_key):
                     answer.skeleton(40)
             show_thinking(thoughts, message)
             stop.empty()
-            if not message.text:
-                answer.empty()
+        elif message.text:
+            answer.markdown(with_dollars(message.text))
+        if not message.text:
+            answer.empty()
         if message.response_metadata.get("status") == "stopped":
             below.caption("Stopped")
         if ended := message.response_metadata.get("ended"):
