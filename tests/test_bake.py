@@ -79,7 +79,7 @@ def test_the_page_and_the_app_stay_small(provider: str) -> None:
     assert len((app / "app.py").read_text(encoding="utf-8").splitlines()) <= 120
     # Lines of code: nobody shall save on docstrings, comments and blank lines.
     paths = [app / "app.py", *app.glob("chat/*.py")]
-    assert sum(SourceAnalysis.from_file(path, "app").code_count for path in paths) <= 1165
+    assert sum(SourceAnalysis.from_file(path, "app").code_count for path in paths) <= 1166
 
 
 def test_short_answers_come_back_from_settings_as_given() -> None:
