@@ -54,14 +54,20 @@ class ChatPage:
         expect(self.messages).to_have_count(before + 2, timeout=30_000)
 
     @contextlib.contextmanager
-    def sidebar(self) -> Iterator[None]:
-        """Do something in the sidebar, which a phone has to open and close."""
+    def sidebar(self, *, folds: bool = False) -> Iterator[None]:
+        """Do something in the sidebar, which a phone has to open and close.
+
+        Parameters:
+            folds: Whether what is done folds it away on a phone.
+        """
         opener = self.page.get_by_test_id("stExpandSidebarButton")
         if hidden := opener.is_visible():
             opener.click()
         yield
         if hidden:
-            self.page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+            if not folds:
+                self.page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+            expect(opener).to_be_visible()
 
     def button(self, label: str) -> Locator:
         """Find a button."""

@@ -22,7 +22,7 @@ def test_try_again_edit_and_page_through_the_versions(chat: ChatPage, server: An
     server.reply = reply(words=("A small tiger.",))
     chat.press("Try again")
     expect(chat.answer).to_contain_text("A small tiger.")
-    chat.answer.get_by_role("button", name="Edit").click()
+    chat.answer.get_by_role("button", name="Edit question").click()
     chat.page.get_by_role("textbox", name="Your question").fill("What is a cat?")
     server.reply = reply(words=("A house mate.",))
     chat.press("Send")
@@ -58,13 +58,13 @@ def test_several_conversations(chat: ChatPage, server: Any) -> None:
     server.reply = reply(**SLOW)
     chat.say("About cats")
     expect(chat.answer).to_contain_text("word1 ")
-    with chat.sidebar():
+    with chat.sidebar(folds=True):
         chat.press("New chat")
     expect(chat.messages).to_have_count(1)
     server.reply = reply()
     chat.say("About dogs")
     chat.wait_for_the_end()
-    with chat.sidebar():
+    with chat.sidebar(folds=True):
         chat.press("About cats")
     expect(chat.answer).to_contain_text("word11")  # it went on meanwhile
     with chat.sidebar():

@@ -1,33 +1,21 @@
 """Several conversations in the sidebar: new, rename, delete with undo, switch. They live as long as the tab."""
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from chat.content import text_of
 from chat.markdown import plain
 
 UNTITLED = "Untitled chat"
+# On a phone the sidebar covers the page: a click that opens a chat folds it away. (Streamlit has that for st.page_link.)
+FOLD_ON_PHONES = """<script>
+document.body.onclick = ({ target }) => {
+  if (innerWidth < 768 && target.closest(".st-key-app-new, [class*=st-key-app-open]"))
+    document.querySelector("[data-testid=stSidebarCollapseButton] button").click()
+}
+</script>"""
 
-
-@dataclass
-class Conversation:
-    """One of the session's conversations.
-
-    Parameters:
-        session_key: Where Streamlit's session state keeps its messages.
-        name: What the user called it; "" means its first question.
-    """
-
-    session_key: str
-    name: str = ""
-
-    @property
-    def title(self) -> str:
-        """The name, else the first question, else that it is new."""
-        messages = st.session_state.get(self.session_key, [])
-        questions = (text_of(message) for message in messages if message.type == "human")
-        return self.name or " ".join(next(questions, "").split())[:60] or UNTITLED
+# In the session's state, "app.chats" has each conversation's session key and the name that the user gave it ("" means
+# its first question), "app.deleted" the keys of those that can be had back, and "app.open" the one that is open.
 
 
 def choose_conversation(session_key: str) -> str:
@@ -38,25 +26,33 @@ def choose_conversation(session_key: str) -> str:
     """
     if st.session_state.get("app.first_key") != session_key:  # at first, and when settings.toml has another
         st.session_state["app.first_key"] = st.session_state["app.open"] = session_key
-        st.session_state["app.conversations"] = [Conversation(session_key)]
+        st.session_state["app.chats"] = {session_key: ""}
         st.session_state["app.deleted"] = []
     with st.sidebar:
         st.button("New chat", icon=":material/edit_square:", width="stretch", on_click=_begin, key="app.new")
-        for conversation in st.session_state["app.conversations"]:
-            _draw(conversation)
+        for key in _kept():
+            _draw(key)
         if st.session_state["app.deleted"]:
             st.button("Undo delete", icon=":material/undo:", width="stretch", on_click=_undo, key="app.undo")
-        st.caption("Chats live as long as this tab: a reload ends them.")
+        note = st.container(gap=None)
+        note.caption("Chats live as long as this tab: a reload ends them.")
+        note.html(FOLD_ON_PHONES, unsafe_allow_javascript=True)
     return st.session_state["app.open"]
 
 
-def _draw(conversation: Conversation) -> None:
-    key, title = conversation.session_key, conversation.title
+def _kept() -> list[str]:
+    deleted = st.session_state["app.deleted"]
+    return [key for key in reversed(st.session_state["app.chats"]) if key not in deleted]
+
+
+def _draw(key: str) -> None:
+    name, questions = st.session_state["app.chats"][key], st.session_state.get(key, [])
+    first_question = next((text_of(message) for message in questions if message.type == "human"), "")
+    title = name or " ".join(first_question.split())[:60] or UNTITLED
     if st.session_state.get("app.renamed") == key:
         name_key = f"app.name.{key}"
-        args, name = (conversation, name_key), conversation.name
-        st.text_input("New name", name, key=name_key, placeholder=title, max_chars=60, on_change=_rename, args=args)
-        st.button("Done", key="app.renaming_done", on_click=_rename, args=args)
+        st.text_input("New name", name, key=name_key, placeholder=title, max_chars=60, on_change=_rename, args=(key,))
+        st.button("Done", key="app.renaming_done", on_click=_rename, args=(key,))
         return
     row = st.container(horizontal=True, gap=None, wrap=False)
     kind = "secondary" if key == st.session_state["app.open"] else "tertiary"
@@ -69,46 +65,41 @@ def _draw(conversation: Conversation) -> None:
         type="tertiary",
         key=f"app.menu.{key}",
         on_click=_act,
-        args=(conversation,),
+        args=(key,),
     )
+
+
+# A second click may come before the page has changed: what it was meant for may be gone.
 
 
 def _begin() -> None:
     number = st.session_state["app.count"] = st.session_state.get("app.count", 1) + 1
-    conversation = Conversation(f"{st.session_state['app.first_key']} {number}")
-    st.session_state["app.conversations"].insert(0, conversation)
-    _open(conversation.session_key)
+    key = f"{st.session_state['app.first_key']} {number}"
+    st.session_state["app.chats"][key] = ""
+    _open(key)
 
 
-def _open(session_key: str) -> None:
-    # A second click may come before the page has changed: what it was meant for may be gone.
-    if any(conversation.session_key == session_key for conversation in st.session_state["app.conversations"]):
-        st.session_state["app.open"] = session_key
+def _open(key: str) -> None:
+    if key in _kept():
+        st.session_state["app.open"] = key
 
 
-def _rename(conversation: Conversation, name_key: str) -> None:
-    conversation.name = st.session_state[name_key].strip()
+def _rename(key: str) -> None:
+    st.session_state["app.chats"][key] = st.session_state[f"app.name.{key}"].strip()
     st.session_state["app.renamed"] = None
 
 
-def _act(conversation: Conversation) -> None:
-    conversations = st.session_state["app.conversations"]
-    if st.session_state[f"app.menu.{conversation.session_key}"] == "Rename":
-        st.session_state["app.renamed"] = conversation.session_key
-        return
-    if conversation not in conversations:
-        return
-    st.session_state["app.deleted"].append((conversations.index(conversation), conversation))
-    conversations.remove(conversation)
-    if not conversations:
-        _begin()
-    elif st.session_state["app.open"] == conversation.session_key:
-        _open(conversations[0].session_key)
+def _act(key: str) -> None:
+    if st.session_state[f"app.menu.{key}"] == "Rename":
+        st.session_state["app.renamed"] = key
+    elif key in _kept():
+        st.session_state["app.deleted"].append(key)
+        if not (kept := _kept()):
+            _begin()
+        elif st.session_state["app.open"] == key:
+            _open(kept[0])
 
 
 def _undo() -> None:
-    if not st.session_state["app.deleted"]:
-        return
-    place, conversation = st.session_state["app.deleted"].pop()
-    st.session_state["app.conversations"].insert(place, conversation)
-    _open(conversation.session_key)
+    if st.session_state["app.deleted"]:
+        _open(st.session_state["app.deleted"].pop())

@@ -8,10 +8,15 @@ import warnings
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # langchain-community says on import that it is being sunset
     from langchain_community.chat_message_histories import StreamlitChatMessageHistory
-    from langchain_core.chat_history import BaseChatMessageHistory
+    from langchain_core.chat_history import BaseChatMessageHistory, InMemoryChatMessageHistory
     from langchain_core.runnables.history import RunnableWithMessageHistory
 
 # LangChain puts its own filter first when it is imported, so this one has to come after.
 warnings.filterwarnings("ignore", message=".*MessageHistory.* (is|was) deprecated")
 
-__all__ = ["BaseChatMessageHistory", "RunnableWithMessageHistory", "StreamlitChatMessageHistory"]
+__all__ = [
+    "BaseChatMessageHistory",
+    "InMemoryChatMessageHistory",
+    "RunnableWithMessageHistory",
+    "StreamlitChatMessageHistory",
+]

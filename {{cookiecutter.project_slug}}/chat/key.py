@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 def find_key(model_settings: dict[str, Any]) -> str | None:
     """Return the API key, "" where the provider needs none, or None while one is still wanted.
 
-    A key typed into the sidebar stays in this session's state: no other session, file or log sees it.
+    A key typed at the page stays in this session's state: no other session, file or log sees it.
 
     Parameters:
         model_settings: The [model] table of settings.toml.
@@ -22,17 +22,17 @@ def find_key(model_settings: dict[str, Any]) -> str | None:
     # Streamlit puts what stands in secrets.toml into the environment when it starts.
     if key := os.environ.get(variable, "").strip():
         return _checked(key, variable, notice)
-    page = model_settings["key_page"]
-    key = st.sidebar.text_input(
-        f"{model_settings['provider']} API key" + ("" if page else " (if your server wants one)"),
+    provider, page, place = model_settings["provider"], model_settings["key_page"], st.sidebar
+    if page and not st.session_state.get("app.api_key", "").strip():
+        place = notice.container()  # on the page while nothing can be asked without it: a phone folds the sidebar away
+        place.info(f"Enter your {provider} API key to start. You get one at {page}")
+    key = place.text_input(
+        f"{provider} API key" + ("" if page else " (if your server wants one)"),
         type="password",
         key="app.api_key",
         help=f"Kept for this session only. To set it for good, put {variable} into .streamlit/secrets.toml.",
     ).strip()
-    if key or not page:
-        return _checked(key, "the API key in the sidebar", notice)
-    notice.info(f"Enter your {model_settings['provider']} API key in the sidebar to start. You get one at {page}")
-    return None
+    return _checked(key, "the API key in the sidebar", notice) if key or not page else None
 
 
 def _checked(key: str, where: str, notice: DeltaGenerator) -> str | None:

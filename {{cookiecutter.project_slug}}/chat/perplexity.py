@@ -8,7 +8,7 @@ import langchain_perplexity
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 
-# It prints a fault in Perplexity's own words, which may repeat a key; chat/errors.py says what is to be said.
+# It prints a fault in Perplexity's own words, which may repeat a key; chat/errors.toml has what is to be said.
 logging.getLogger(langchain_perplexity.__name__).setLevel(logging.CRITICAL + 1)
 
 

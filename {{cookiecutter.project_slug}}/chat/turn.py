@@ -5,8 +5,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from functools import partial
 from math import ceil
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from uuid import uuid4
 
 import streamlit as st
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.messages.ai import add_usage
 from langchain_core.runnables import Runnable
 
@@ -23,7 +22,7 @@ from chat.content import files_of, text_of
 from chat.context import ROOMS, fit, unseen_questions
 from chat.drawing import others_may_draw
 from chat.errors import NO_END, ChatError, explain, how_it_ended, is_too_long, retry_after
-from chat.history import BaseChatMessageHistory
+from chat.history import BaseChatMessageHistory, InMemoryChatMessageHistory
 from chat.thinking import thoughts_of
 
 if sys.platform == "win32":  # there is no uvloop for it
@@ -35,24 +34,17 @@ REDRAW_SECONDS = 0.1  # each redraw sends the whole answer again, so after the f
 WAIT_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 
 
-class _Answers(threading.Thread):
-    """The thread of the loop that all answers grow in: a task that is cancelled there closes its request at once."""
+@st.cache_resource(show_spinner=False)
+def answers_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop that all answers grow in: a task that is cancelled there closes its request at once.
 
-    def __init__(self) -> None:
-        super().__init__(name="answers", daemon=True)
-        self.loop = new_event_loop()
-        # LangChain leaves tasks of a cancelled chain behind, and asyncio would report each; our own errors are caught.
-        self.loop.set_exception_handler(lambda *_: None)
-        self.start()
-
-    def run(self) -> None:
-        while True:
-            with suppress(SystemExit):  # which some library may raise; it would end everybody's answers
-                self.loop.run_forever()
-
-
-# One for the process, also when Streamlit loads this file anew after an edit: the clients' connections belong to it.
-ANSWERS: Any = next((thread for thread in threading.enumerate() if thread.name == "answers"), None) or _Answers()
+    One for the process, also when Streamlit loads this file anew after an edit: the clients' connections belong to it.
+    """
+    loop = new_event_loop()
+    # LangChain leaves tasks of a cancelled chain behind, and asyncio would report each; our own errors are caught.
+    loop.set_exception_handler(lambda *_: None)
+    threading.Thread(target=loop.run_forever, name="answers", daemon=True).start()
+    return loop
 
 
 class Chat(NamedTuple):
@@ -71,12 +63,12 @@ class Chat(NamedTuple):
     read_system_prompt: Callable[[], str]
 
 
-class Turn(BaseChatMessageHistory):
+class Turn:
     """One question and its answer.
 
     RunnableWithMessageHistory saves a turn only when a run ends well. So the question and the still empty answer
-    stand in the history from the start, the answer grows there in place, and the runnable is handed the turn itself
-    as its history: `messages` is what the model shall see, and what it then adds is there already.
+    stand in the history from the start, the answer grows there in place, and the runnable is handed a history of its
+    own, with what the model shall see.
 
     The answer's `response_metadata` says how it stands: `status` is "running", "complete", "stopped" or "failed",
     `error` is the sentence for a failed one, `ended` the one for an answer that the provider ended early ("" for a
@@ -92,14 +84,13 @@ class Turn(BaseChatMessageHistory):
             chat: Where and how to ask.
         """
         self._earlier = list(chat.history.messages)
-        self.messages: list[BaseMessage] = []
         self.question = question
         self.note = ""
         self.answer = AIMessage("", id=str(uuid4()), response_metadata={"status": "running"})
         chat.history.add_messages([self.question, self.answer])
         self._chat = chat
         self._changed = threading.Condition()
-        self._run = asyncio.run_coroutine_threadsafe(self._ask(), ANSWERS.loop)
+        self._run = asyncio.run_coroutine_threadsafe(self._ask(), answers_loop())
 
     @property
     def running(self) -> bool:
@@ -138,14 +129,15 @@ class Turn(BaseChatMessageHistory):
                 raise ChatError("There is no model to ask yet: give its API key, then try again.")
             model, system_prompt = self._chat.model, self._chat.read_system_prompt()
             for part in ROOMS:
-                self.messages = fit(self._earlier, self.question, system_prompt, model, self._chat.model_settings, part)
-                if unseen := unseen_questions(self._earlier, self.messages):
+                seen = fit(self._earlier, self.question, system_prompt, model, self._chat.model_settings, part)
+                if unseen := unseen_questions(self._earlier, seen):
                     self.answer.response_metadata["unseen"] = unseen
+                history = InMemoryChatMessageHistory(messages=seen)
                 try:
-                    await self._stream(build_chain(model, system_prompt, self, self._grow, files_of(self.question)))
+                    await self._stream(build_chain(model, system_prompt, history, self._grow, files_of(self.question)))
                     break
                 except Exception as error:
-                    if not is_too_long(error) or self.answer.text or not self.messages or part == ROOMS[-1]:
+                    if not is_too_long(error) or self.answer.text or not seen or part == ROOMS[-1]:
                         raise
             if self.running and not self.answer.text:
                 ended = self.answer.response_metadata.pop("ended", NO_END)
@@ -157,7 +149,7 @@ class Turn(BaseChatMessageHistory):
             self._end("complete", ended=self.answer.response_metadata.get("ended", NO_END))
         finally:  # whatever else ends it, no page waits for it for ever
             self._end("failed", error="The answer broke off: try again.")
-            self._earlier = self.messages = []  # they may be many, and the session keeps its turns
+            self._earlier = []  # they may be many, and the session keeps its turns
 
     async def _stream(self, chain: Runnable[Any, Any]) -> None:
         """Let the answer grow; try again when the provider asks to wait, as long as nothing has come."""
@@ -196,12 +188,6 @@ class Turn(BaseChatMessageHistory):
             if self.running:
                 self.answer.response_metadata |= {"status": status, **details}
                 self._changed.notify_all()
-
-    def add_messages(self, messages: Sequence[BaseMessage]) -> None:
-        """Do nothing: both are in the real history already."""
-
-    def clear(self) -> None:
-        """Do nothing: the real history is not the turn's to clear."""
 
 
 def ask(chat: Chat) -> None:

@@ -13,7 +13,7 @@ Version = list[BaseMessage]  # a question and its answer
 
 
 def offer_versions(place: DeltaGenerator, message: BaseMessage, chat: Chat) -> None:
-    """Draw "Try again", "Edit" and the pages under the last answer.
+    """Draw "Try again", "Edit question" and the pages under the last answer.
 
     Parameters:
         place: Where they go.
@@ -28,7 +28,7 @@ def offer_versions(place: DeltaGenerator, message: BaseMessage, chat: Chat) -> N
     if chat.model:
         place.button("Try again", icon=":material/refresh:", type="tertiary", on_click=_ask_again, args=(chat, message))
         key = f"app.edited.{message.id}"
-        popover = place.popover("Edit", icon=":material/edit:", type="tertiary", key=f"app.edit.{message.id}")
+        popover = place.popover("Edit question", icon=":material/edit:", type="tertiary", key=f"app.edit.{message.id}")
         with popover, st.form("app.edit", border=False):
             st.text_area("Your question", text_of(question), key=key)
             st.form_submit_button("Send", on_click=_ask_edited, args=(chat, message, key))

@@ -1,4 +1,4 @@
-"""One sentence for what a provider can say (the table in chat/errors.py, over the wire), and for a spoilt file."""
+"""One sentence for what a provider can say (the table in chat/errors.toml, over the wire), and for a spoilt file."""
 
 from pathlib import Path
 from typing import Any, ClassVar

@@ -16,7 +16,7 @@ from chat import prompts
 from chat.history import StreamlitChatMessageHistory
 from chat.model import build_model
 from chat.settings import read_settings
-from chat.turn import ANSWERS, Chat, Turn
+from chat.turn import Chat, Turn, answers_loop
 from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import say, transcript
 
@@ -199,4 +199,4 @@ def test_another_session_key_begins_another_chat(page: AppTest, monkeypatch: pyt
 
 
 def test_answers_grow_in_the_faster_loop_where_there_is_one() -> None:
-    assert type(ANSWERS.loop).__module__.startswith("asyncio" if sys.platform == "win32" else "uvloop")
+    assert type(answers_loop()).__module__.startswith("asyncio" if sys.platform == "win32" else "uvloop")
