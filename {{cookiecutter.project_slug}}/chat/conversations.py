@@ -6,7 +6,7 @@ from chat.content import text_of
 from chat.markdown import plain
 
 UNTITLED = "Untitled chat"
-# On a phone the sidebar covers the page: a click that opens a chat folds it away. (Streamlit has that for st.page_link.)
+# On a phone the sidebar covers the page: a click that opens a chat folds it away, as Streamlit does for st.page_link.
 FOLD_ON_PHONES = """<script>
 document.body.onclick = ({ target }) => {
   if (innerWidth < 768 && target.closest(".st-key-app-new, [class*=st-key-app-open]"))
