@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -79,10 +80,10 @@ for message in latest(transcript, history.messages, session_key):
             continue
         thoughts, answer = st.empty(), st.empty()
         show_thinking(thoughts, message)
-        below = st.container(horizontal=True, vertical_alignment="center")
-        stop = below.empty()  # of every answer, so that what stands beside it keeps its place
+        below: Any = st
         if turn and message is turn.answer:
-            stop.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop")
+            below = st.empty()  # takes away at once what stood below the answer before
+            below.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop")
             for text in turn.follow():
                 if turn.note:
                     answer.info(turn.note)
@@ -92,11 +93,11 @@ for message in latest(transcript, history.messages, session_key):
                     show_thinking(thoughts, message)
                     answer.skeleton(40)
             show_thinking(thoughts, message)
-            stop.empty()
         elif message.text:
             answer.markdown(with_dollars(message.text))
         if not message.text:
             answer.empty()
+        below = below.container(horizontal=True, vertical_alignment="center")
         if message.response_metadata.get("status") == "stopped":
             below.caption("Stopped")
         if ended := message.response_metadata.get("ended"):

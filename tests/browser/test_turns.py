@@ -69,7 +69,7 @@ def test_a_refusal_is_a_sentence_and_can_be_tried_again(
 ) -> None:
     server.reply = reply(status=401, code="invalid_api_key", message=f"Incorrect API key: {server.key}")
     chat.say("Hello?")
-    expect(chat.errors).to_contain_text("OpenAI refused the API key (OPENAI_API_KEY")
+    expect(chat.errors).to_contain_text("OpenAI refused the API key in OPENAI_API_KEY")
     chat.screenshot(screenshots / f"refusal-{width}.png")
     assert server.key not in chat.page.content()
     server.reply = reply()
@@ -87,6 +87,19 @@ def test_a_cut_answer_keeps_what_came_and_can_be_tried_again(chat: ChatPage, ser
     server.reply = reply()
     chat.press("Try again")
     expect(chat.answer).to_contain_text("Hello from the model.")
+
+
+def test_nothing_of_the_answer_before_is_seen_while_the_next_grows(chat: ChatPage, server: Any) -> None:
+    server.reply = reply(words=("Half", " an"), cut=True)
+    chat.say("Tell me")
+    expect(chat.errors).to_contain_text("broke off before the answer was complete")
+    server.reply = reply(**SLOW)
+    chat.press("Try again")
+    expect(chat.answer).to_contain_text("word1 ")
+    assert chat.errors.count() == 0
+    assert "Half" not in chat.answer.inner_text()
+    assert chat.answer.get_by_role("button").count() == 1  # Stop
+    chat.wait_for_the_end()
 
 
 def test_a_provider_that_asks_to_wait_is_waited_for_in_sight(chat: ChatPage, server: Any) -> None:

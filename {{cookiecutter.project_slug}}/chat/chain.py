@@ -7,7 +7,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, merge_message_runs
 from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
-from langchain_core.runnables import Runnable, RunnableGenerator
+from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
 from chat.history import BaseChatMessageHistory, RunnableWithMessageHistory
 
@@ -30,7 +30,8 @@ def build_chain(
         files: Content blocks that go along with the question.
     """
 
-    def to_messages(value: PromptValue) -> list[BaseMessage]:
+    # Not a plain function, which LangChain would call in a thread: a change of threads waits for a page to be drawn.
+    async def to_messages(value: PromptValue) -> list[BaseMessage]:
         *earlier, question = value.to_messages()
         if files:
             question = HumanMessage([{"type": "text", "text": question.text}, *files])
@@ -54,7 +55,7 @@ def build_chain(
         ]
     )
     return RunnableWithMessageHistory(
-        prompt | to_messages | model | RunnableGenerator(take_all),
+        prompt | RunnableLambda(to_messages) | model | RunnableGenerator(take_all),
         lambda: history,
         input_messages_key="question",
         history_messages_key="history",

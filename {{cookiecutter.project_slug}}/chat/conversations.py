@@ -6,10 +6,10 @@ from chat.content import text_of
 from chat.markdown import plain
 
 UNTITLED = "Untitled chat"
-# On a phone the sidebar covers the page: a click that opens a chat folds it away, as Streamlit does for st.page_link.
+# On a phone the sidebar covers the page: such a click folds it away, as one in Streamlit's own navigation does.
 FOLD_ON_PHONES = """<script>
 document.body.onclick = ({ target }) => {
-  if (innerWidth < 768 && target.closest(".st-key-app-new, [class*=st-key-app-open]"))
+  if (innerWidth < 768 && target.closest(".st-key-app-new, .st-key-app-undo, [class*=st-key-app-open]"))
     document.querySelector("[data-testid=stSidebarCollapseButton] button").click()
 }
 </script>"""
@@ -45,10 +45,14 @@ def _kept() -> list[str]:
     return [key for key in reversed(st.session_state["app.chats"]) if key not in deleted]
 
 
+def _first_question(key: str) -> str:
+    questions = (text_of(message) for message in st.session_state.get(key, []) if message.type == "human")
+    return " ".join(next(questions, "").split())[:60]
+
+
 def _draw(key: str) -> None:
-    name, questions = st.session_state["app.chats"][key], st.session_state.get(key, [])
-    first_question = next((text_of(message) for message in questions if message.type == "human"), "")
-    title = name or " ".join(first_question.split())[:60] or UNTITLED
+    name = st.session_state["app.chats"][key]
+    title = name or _first_question(key) or UNTITLED
     if st.session_state.get("app.renamed") == key:
         name_key = f"app.name.{key}"
         st.text_input("New name", name, key=name_key, placeholder=title, max_chars=60, on_change=_rename, args=(key,))
@@ -73,6 +77,9 @@ def _draw(key: str) -> None:
 
 
 def _begin() -> None:
+    if empty := [key for key in _kept() if not _first_question(key)]:
+        _open(empty[0])
+        return
     number = st.session_state["app.count"] = st.session_state.get("app.count", 1) + 1
     key = f"{st.session_state['app.first_key']} {number}"
     st.session_state["app.chats"][key] = ""

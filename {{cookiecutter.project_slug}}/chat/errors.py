@@ -1,6 +1,7 @@
-"""Which of the sentences in errors.toml says what went wrong with a provider, and what to do."""
+"""Which sentence of errors.toml says what went wrong with a provider, and what to do."""
 
 import logging
+import os
 import re
 import tomllib
 import traceback
@@ -11,14 +12,12 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-CAUSES, ENDS = TABLE["causes"], TABLE["ends"]
-KNOWN = {sign for cause in CAUSES.values() for sign in cause["signs"]}
-UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."
+TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 # Some clients pass over a fault that the provider reports in the middle; then no end comes.
 NO_END = "The answer may not be whole, for its end did not come: try again."
 # Plain exceptions tell it in their text only: NVIDIA's, LangChain's two for OpenAI's Responses API and OpenRouter's.
 SAYS_ITS_NAME = r"\[(\d{3})\]|ResponseError\(code='(\w+)'|(\w+): |.*\(code: (\w+)\)$|(No generation chunks)"
+UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."
 
 
 class ChatError(Exception):
@@ -33,23 +32,24 @@ def explain(error: BaseException, model_settings: dict[str, Any], unknown: str =
     Parameters:
         error: What the chain raised.
         model_settings: The [model] table of settings.toml.
-        unknown: The sentence for an error that no cause fits; {kind} in it becomes the error's class.
+        unknown: The sentence for an error that the table has no row for; {kind} in it becomes the error's class.
     """
     if isinstance(error, ChatError):
         return str(error)
-    if cause := _cause_of(error):
-        variable = model_settings["key_variable"]
-        key = f"the API key ({variable}, or the sidebar's)" if variable else "the credentials (see README.md)"
-        return CAUSES[cause]["sentence"].format(key=key, **model_settings)
+    variable = model_settings["key_variable"]
+    where = variable if os.environ.get(variable) else "the sidebar"
+    names = {
+        "provider": model_settings["provider"],
+        "name": model_settings["name"],
+        "key": f"the API key in {where}" if variable else "the credentials (see README.md)",
+    }
+    for cause in TABLE["causes"].values():
+        if any(_fits(cause, each) for each in _with_causes(error)):
+            return cause["sentence"].format(**names)
     # Where it failed, without what it says.
     frames = "".join(traceback.format_tb(error.__traceback__))
     logging.getLogger(__name__).error("%s, raised at\n%s", type(error).__name__, frames)
     return unknown.format(kind=type(error).__name__)
-
-
-def is_too_long(error: BaseException) -> bool:
-    """Say whether the provider finds the chat too long for the model."""
-    return _cause_of(error) == "too_long"
 
 
 def how_it_ended(metadata: Mapping[str, Any]) -> str | None:
@@ -61,7 +61,13 @@ def how_it_ended(metadata: Mapping[str, Any]) -> str | None:
     why = metadata.get("incomplete_details") or {}  # with OpenAI's Responses API
     names = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
     reasons = {str(reason).lower() for reason in (why.get("reason"), *map(metadata.get, names)) if reason}
-    return next((end["sentence"] for end in ENDS.values() if reasons & {*end["signs"]}), "") if reasons else None
+    ends = TABLE["ends"].values()
+    return next((end["sentence"] for end in ends if reasons & {*end["reasons"]}), "") if reasons else None
+
+
+def is_too_long(error: BaseException) -> bool:
+    """Say whether the provider finds the chat too long for the model."""
+    return any(_fits(TABLE["causes"]["too_long"], each) for each in _with_causes(error))
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -81,15 +87,6 @@ def retry_after(error: BaseException) -> float | None:
     return None
 
 
-def _cause_of(error: BaseException) -> str | None:
-    errors = _with_causes(error)
-    signs, text = set().union(*map(_signs_of, errors)), " ".join(map(str, errors)).lower()
-    for name, cause in CAUSES.items():
-        if signs & {*cause["signs"]} or any(word in text for word in cause.get("words", [])):
-            return name
-    return None
-
-
 def _with_causes(error: BaseException | None) -> list[BaseException]:
     chain: list[BaseException] = []
     while error and error not in chain:  # they may go round in a circle
@@ -98,21 +95,40 @@ def _with_causes(error: BaseException | None) -> list[BaseException]:
     return chain
 
 
-def _signs_of(error: BaseException) -> set[str]:
-    """Return what an error calls itself: its classes, its HTTP status and its codes, wherever the client keeps them."""
-    response, body = getattr(error, "response", None), getattr(error, "body", None)
+def _fits(cause: dict[str, Any], error: BaseException) -> bool:
+    status, statuses = _status_of(error), cause.get("statuses", [])
+    if status in statuses or any(kind.__name__ in cause.get("kinds", []) for kind in type(error).__mro__):
+        return True
+    if status is None or not 400 <= status < 600:
+        return False
+    # A 5xx that no row before has counts as 500; what a refusal (4xx) says tells more than its status.
+    return 500 in statuses if status >= 500 else any(word in str(error).lower() for word in cause.get("words", []))
+
+
+def _status_of(error: BaseException) -> int | None:
+    """Return the HTTP status that an error carries, under any of the names that the clients have for it."""
+    response = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore's
-        said = [response.get("ResponseMetadata", {}).get("HTTPStatusCode"), response.get("Error", {}).get("Code")]
-    elif type(error) in (Exception, ValueError) and (match := re.match(SAYS_ITS_NAME, str(error))):
-        said = [match[match.lastindex or 0]]
-    else:
-        names = ("status_code", "status", "code", "error_type")
-        said = [getattr(where, name, None) for where in (error, response) for name in names]
-        bodies = (body, body.get("error")) if isinstance(body, dict) else ()
-        said += [part.get(name) for part in bodies if isinstance(part, dict) for name in ("code", "type")]
-    # A status that stands nowhere counts as its class's first: https://www.rfc-editor.org/rfc/rfc9110#section-15
-    signs = {sign if sign in KNOWN or not sign.isdecimal() else f"{sign[0]}00" for sign in map(str, said)}
-    return signs | {kind.__name__ for kind in type(error).__mro__}
+        code = response.get("Error", {}).get("Code", "")
+        return response.get("ResponseMetadata", {}).get("HTTPStatusCode") or TABLE["statuses"].get(code)
+    if type(error) in (Exception, ValueError) and (said := re.match(SAYS_ITS_NAME, str(error))):
+        return _status_of_name(said[said.lastindex or 0])
+    found = (getattr(where, name, None) for where in (error, response) for name in ("status_code", "status", "code"))
+    status = next((status for status in found if isinstance(status, int)), None)
+    return _status_in_a_stream(error) if status in (None, 200) else status
+
+
+def _status_in_a_stream(error: BaseException) -> int | None:
+    """Return the HTTP status for what an error calls itself, on its own or in what the provider sent."""
+    body = getattr(error, "body", None)
+    body = body if isinstance(body, dict) else {}
+    said = body["error"] if isinstance(body.get("error"), dict) else body
+    names = (getattr(error, "code", ""), getattr(error, "error_type", ""), said.get("code"), said.get("type"))
+    return next(filter(None, map(_status_of_name, map(str, names))), None)
+
+
+def _status_of_name(name: str) -> int | None:
+    return int(name) if name.isdecimal() else TABLE["statuses"].get(name)
 
 
 def _headers_of(error: BaseException) -> Any:

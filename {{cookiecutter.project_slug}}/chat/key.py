@@ -22,21 +22,22 @@ def find_key(model_settings: dict[str, Any]) -> str | None:
     # Streamlit puts what stands in secrets.toml into the environment when it starts.
     if key := os.environ.get(variable, "").strip():
         return _checked(key, variable, notice)
-    provider, page, place = model_settings["provider"], model_settings["key_page"], st.sidebar
-    if page and not st.session_state.get("app.api_key", "").strip():
-        place = notice.container()  # on the page while nothing can be asked without it: a phone folds the sidebar away
+    provider, page, place = model_settings["provider"], model_settings["key_page"], notice.container()
+    key = _checked(st.session_state.get("app.api_key", "").strip(), "that API key", place)
+    if page and key == "":
         place.info(f"Enter your {provider} API key to start. You get one at {page}")
-    key = place.text_input(
+    # On the page while nothing can be asked without it: a phone folds the sidebar away.
+    (place if page and not key else st.sidebar).text_input(
         f"{provider} API key" + ("" if page else " (if your server wants one)"),
         type="password",
         key="app.api_key",
         help=f"Kept for this session only. To set it for good, put {variable} into .streamlit/secrets.toml.",
-    ).strip()
-    return _checked(key, "the API key in the sidebar", notice) if key or not page else None
+    )
+    return key or (None if page else key)
 
 
-def _checked(key: str, where: str, notice: DeltaGenerator) -> str | None:
+def _checked(key: str, where: str, place: DeltaGenerator) -> str | None:
     if key.isascii() and key.isprintable():
         return key
-    notice.error(f"There are characters in {where} that no key has: copy it again.")
+    place.error(f"There are characters in {where} that no key has: copy it again.")
     return None

@@ -23,7 +23,7 @@ def offer_starters(place: DeltaGenerator, chat: Chat) -> None:
     with suppress(ChatError):  # no file is no question
         lines = [line for line in read_prompt("starters").splitlines() if line.startswith("- ")]
         place = place.container()
-        invitation = " Type a message, or start with one of these:" if lines else ""
+        invitation = " Type a message, or start with one of these:" if lines and chat.model else ""
         place.caption(f"You are talking with {chat.model_settings['name']}.{invitation}")
         for number, line in enumerate(lines):
             turn = (HumanMessage(line.removeprefix("- ")), chat)

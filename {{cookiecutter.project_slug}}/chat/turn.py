@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from math import ceil
 from typing import Any, NamedTuple
@@ -34,17 +35,24 @@ REDRAW_SECONDS = 0.1  # each redraw sends the whole answer again, so after the f
 WAIT_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 
 
-@st.cache_resource(show_spinner=False)
-def answers_loop() -> asyncio.AbstractEventLoop:
-    """Return the loop that all answers grow in: a task that is cancelled there closes its request at once.
+class _Answers(threading.Thread):
+    """The thread of the loop that all answers grow in: a task that is cancelled there closes its request at once."""
 
-    One for the process, also when Streamlit loads this file anew after an edit: the clients' connections belong to it.
-    """
-    loop = new_event_loop()
-    # LangChain leaves tasks of a cancelled chain behind, and asyncio would report each; our own errors are caught.
-    loop.set_exception_handler(lambda *_: None)
-    threading.Thread(target=loop.run_forever, name="answers", daemon=True).start()
-    return loop
+    def __init__(self) -> None:
+        super().__init__(name="answers", daemon=True)
+        self.loop = new_event_loop()
+        # LangChain leaves tasks of a cancelled chain behind, and asyncio would report each; our own errors are caught.
+        self.loop.set_exception_handler(lambda *_: None)
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            with suppress(SystemExit):  # which some library may raise; it would end everybody's answers
+                self.loop.run_forever()
+
+
+# One for the process, also when Streamlit loads this file anew after an edit: the clients' connections belong to it.
+ANSWERS: Any = next((thread for thread in threading.enumerate() if thread.name == "answers"), None) or _Answers()
 
 
 class Chat(NamedTuple):
@@ -90,7 +98,7 @@ class Turn:
         chat.history.add_messages([self.question, self.answer])
         self._chat = chat
         self._changed = threading.Condition()
-        self._run = asyncio.run_coroutine_threadsafe(self._ask(), answers_loop())
+        self._run = asyncio.run_coroutine_threadsafe(self._ask(), ANSWERS.loop)
 
     @property
     def running(self) -> bool:

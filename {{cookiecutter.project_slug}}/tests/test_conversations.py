@@ -27,6 +27,16 @@ def test_each_has_its_own_messages_and_a_title_from_its_first_question(page: App
     assert [message.text for message in page.session_state[f"{key} 2"]][-2] == "About dogs"
 
 
+def test_an_empty_one_is_new_enough(page: AppTest) -> None:
+    press(page, "New chat")
+    assert labels(page).count("Untitled chat") == 1
+    say(page, "About cats")
+    press(page, "New chat")
+    press(page, "New chat")
+    assert labels(page).count("Untitled chat") == 1
+    assert questions(page) == []
+
+
 def test_one_is_not_sent_along_with_another(page: AppTest, server: ModelServer) -> None:
     say(page, "A secret")
     press(page, "New chat")

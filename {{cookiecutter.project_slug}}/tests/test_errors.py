@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from chat.errors import explain, how_it_ended
+from chat.errors import TABLE, explain, how_it_ended
 from chat.model import ChatModel
 from chat.settings import read_settings
 from tests.conftest import APP
@@ -94,6 +94,11 @@ def test_an_answer_that_ends_early_says_why(said: dict[str, Any], sentence: str)
     assert ended is not None
     assert sentence in ended
     assert bool(sentence) == bool(ended)
+
+
+@pytest.mark.parametrize("cause", TABLE["causes"])
+def test_a_sentence_can_be_filled_in(cause: str) -> None:
+    assert TABLE["causes"][cause]["sentence"].format(provider="P", name="N", key="K").isprintable()
 
 
 def test_asked_too_often_is_not_too_long() -> None:

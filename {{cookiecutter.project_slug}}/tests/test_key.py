@@ -28,6 +28,14 @@ def test_without_a_key_the_page_opens_and_says_where_to_get_one(page: AppTest) -
     assert page.chat_input[0].disabled
 
 
+def test_the_field_is_on_the_page_until_there_is_a_key(page: AppTest) -> None:
+    for typed, fields in (("", 1), ("sk-“spoilt", 1), ("sk-typed-by-me", 0), ("", 1)):
+        page.text_input[0].set_value(typed).run()
+        assert len(page.main.text_input) == (fields if MODEL["key_page"] else 0)
+        assert page.text_input[0].value == typed
+        assert ["no key has" in error.value for error in page.error] == ([True] if "“" in typed else [])
+
+
 def test_a_typed_key_reaches_the_provider_and_no_other_session(page: AppTest, server: ModelServer) -> None:
     page.text_input[0].set_value("  sk-typed-by-me  ").run()
     say(page, "Hello")
@@ -41,6 +49,6 @@ def test_a_refused_key_is_named_nowhere(page: AppTest, server: ModelServer, capl
     page.text_input[0].set_value("sk-typed-by-me").run()
     server.reply = Reply(status=401, code="invalid_api_key", message="Incorrect API key provided: sk-typed-by-me")
     say(page, "Hello")
-    assert MODEL["key_variable"] in page.error[0].value
+    assert "refused the API key in the sidebar: check it" in page.error[0].value
     assert "sk-typed-by-me" not in str(page.main) + caplog.text
     assert "sk-typed-by-me" not in str(page.session_state[read_settings()["session_key"]])

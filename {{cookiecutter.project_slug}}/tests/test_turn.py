@@ -1,5 +1,6 @@
 """Whatever ends an answer: the question and what had come are kept, once and in order, and the next turn works."""
 
+import asyncio
 import json
 import sys
 import time
@@ -9,6 +10,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from langchain_core.messages import HumanMessage
 from streamlit.testing.v1 import AppTest
 
@@ -16,7 +18,7 @@ from chat import prompts
 from chat.history import StreamlitChatMessageHistory
 from chat.model import build_model
 from chat.settings import read_settings
-from chat.turn import Chat, Turn, answers_loop
+from chat.turn import ANSWERS, Chat, Turn
 from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import say, transcript
 
@@ -199,4 +201,21 @@ def test_another_session_key_begins_another_chat(page: AppTest, monkeypatch: pyt
 
 
 def test_answers_grow_in_the_faster_loop_where_there_is_one() -> None:
-    assert type(answers_loop()).__module__.startswith("asyncio" if sys.platform == "win32" else "uvloop")
+    assert type(ANSWERS.loop).__module__.startswith("asyncio" if sys.platform == "win32" else "uvloop")
+
+
+def test_no_library_ends_everybodys_answers(server: ModelServer) -> None:
+    async def leave() -> None:
+        raise SystemExit
+
+    asyncio.run_coroutine_threadsafe(leave(), ANSWERS.loop)
+    turn, _ = begin(server)
+    wait_until(lambda: not turn.running)
+    assert turn.answer.response_metadata["status"] == "complete"
+
+
+def test_answers_are_given_after_the_cache_was_cleared(page: AppTest) -> None:
+    say(page, "Before")
+    st.cache_resource.clear()  # what "Clear cache" in Streamlit's menu does
+    say(page, "After")
+    assert transcript(page)[-1] == ("ai", "Hello from the model.")
