@@ -67,7 +67,7 @@ def test_several_conversations(chat: ChatPage, server: Any) -> None:
     with chat.sidebar(folds=True):
         chat.press("About cats")
     expect(chat.answer).to_contain_text("word11")  # it went on meanwhile
-    with chat.sidebar():
+    with chat.sidebar(folds=True):
         chat.page.get_by_test_id("stSidebar").get_by_test_id("stMenuButton").last.get_by_role("button").click()
         chat.page.get_by_text("Rename").click()
         name = chat.page.get_by_role("textbox", name="New name")
@@ -78,6 +78,7 @@ def test_several_conversations(chat: ChatPage, server: Any) -> None:
         chat.page.get_by_text("Delete", exact=True).click()
         expect(chat.button("Cats")).to_have_count(0)
         chat.press("Undo delete")
+    with chat.sidebar():
         expect(chat.button("Cats")).to_be_visible()
     expect(chat.answer).to_contain_text("word11")
 
