@@ -6,7 +6,7 @@ from chat.content import text_of
 from chat.markdown import plain
 
 UNTITLED = "Untitled chat"
-# On a phone the sidebar covers the page: such a click folds it away, as one in Streamlit's own navigation does.
+# On a phone the sidebar covers the page: these buttons fold it away, as those of Streamlit's own navigation do.
 FOLD_ON_PHONES = """<script>
 document.body.onclick = ({ target }) => {
   if (innerWidth < 768 && target.closest(".st-key-app-new, .st-key-app-undo, [class*=st-key-app-open]"))
