@@ -1,15 +1,15 @@
-"""Running a generated app, and coroutines beside Playwright."""
+"""Running a generated app, coroutines beside Playwright, and waiting."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,20 @@ def run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return thread.submit(asyncio.run, coroutine).result()
 
 
-@contextmanager
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for something that another process does; a busy machine gets a minute for it.
+
+    Raises:
+        TimeoutError: It did not happen.
+    """
+    until = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > until:
+            raise TimeoutError
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
 def running(app: Path, env: dict[str, str], *options: str) -> Iterator[int]:
     """Start an installed app as its README says; give the port it listens on, and end it at the end.
 
@@ -39,7 +52,8 @@ def running(app: Path, env: dict[str, str], *options: str) -> Iterator[int]:
             [command, "run", "app.py", *options], cwd=app, env=os.environ | env, stdout=log, stderr=subprocess.STDOUT
         )
         try:
-            _wait_for(port, process)
+            wait_until(lambda: _answers(port) or process.poll() is not None)
+            assert process.poll() is None, "the app did not start"
             yield port
         finally:
             process.terminate()
@@ -48,12 +62,8 @@ def running(app: Path, env: dict[str, str], *options: str) -> Iterator[int]:
             print(log.read().decode())  # pytest shows it for a failed test
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health")
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError("the app did not start")
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health")
+        return True
+    return False

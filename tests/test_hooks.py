@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.baking import TEMPLATE, UV, cookiecutter, copy_template, run
+from tests.running import wait_until
 
 DEAD_REGISTRY = {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
 
@@ -136,11 +137,8 @@ def test_ctrl_c_leaves_no_half_made_environment(output: Path, step: str) -> None
     os.killpg(process.pid, signal.SIGINT)
     said += process.communicate(timeout=60)[0]
     assert process.returncode != 0
-    until = time.monotonic() + 10
-    while (output / "app" / ".venv").exists() and time.monotonic() < until:
-        time.sleep(0.1)
+    wait_until(lambda: not (output / "app" / ".venv").exists())
     assert (output / "app" / "app.py").is_file()
-    assert not (output / "app" / ".venv").exists()
     assert "Stopped: the app is in" in said
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.baking import app_tests, install
 from tests.browser.chat_page import ChatPage
 from tests.running import running
+
+expect.set_options(timeout=20_000)  # a busy machine is slow; what must not take long is shown by order instead
 
 WIDTHS = {
     "desktop": {"viewport": {"width": 1100, "height": 800}},
@@ -46,6 +48,7 @@ def browser_context_args(browser_context_args: dict[str, Any], width: str) -> di
 
 
 SLOW = {"words": tuple(f"word{n} " for n in range(12)), "pause": 0.25}
+ENDLESS = {"words": ("word0 ", "word1 ", "word2 "), "stall": 120}
 
 
 def reply(**how: Any) -> Any:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.baking import copy_app, install
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import SLOW, reply
-from tests.running import running
+from tests.running import running, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
 
@@ -124,6 +124,7 @@ def test_a_prompt_is_saved_from_the_page_in_development_only(page: Page, server:
     made = install(model_provider="openai")
     for development in (False, True):
         app = copy_app(made, tmp_path / f"app-{development}")
+        prompt = app / "prompts" / "system.md"
         # Not headless, Streamlit would open a browser of its own.
         env = server.environment | {"BROWSER": "true"}
         with running(app, env, f"--server.headless={not development}".lower()) as port:
@@ -135,8 +136,8 @@ def test_a_prompt_is_saved_from_the_page_in_development_only(page: Page, server:
                 expect(chat.button("Save to .+")).to_have_count(int(development))
                 if development:
                     chat.press("Save to .+")
-                    page.wait_for_timeout(1000)
-        assert ((app / "prompts" / "system.md").read_text(encoding="utf-8") == "Talk like an owl.") == development
+                    wait_until(lambda file=prompt: file.read_text(encoding="utf-8") == "Talk like an owl.")
+        assert (prompt.read_text(encoding="utf-8") == "Talk like an owl.") == development
 
 
 def test_files_go_along(chat: ChatPage, server: Any) -> None:
@@ -175,10 +176,10 @@ def test_thumbs_stay(chat: ChatPage) -> None:
         .or_(chat.answer.get_by_test_id("stFeedback").get_by_role("button"))
     )
     up.last.click()
-    chat.page.wait_for_timeout(500)
+    chosen = chat.messages.nth(2).get_by_test_id("stFeedback").locator("[aria-checked=true], [aria-pressed=true]")
+    expect(chosen).to_have_count(1)
     chat.say("More")
     chat.wait_for_the_end()
-    chosen = chat.messages.nth(2).get_by_test_id("stFeedback").locator("[aria-checked=true], [aria-pressed=true]")
     expect(chosen).to_have_count(1)
 
 

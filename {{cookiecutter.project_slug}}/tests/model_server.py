@@ -23,6 +23,7 @@ class Reply:
         words: The pieces of the answer.
         pause: Seconds before each piece.
         silence: Seconds before anything at all.
+        stall: Seconds between the last piece and the answer's end.
         status: HTTP status; anything but 200 is a refusal with `code` and `message`.
         code: The provider's name for the refusal.
         message: The provider's words for it.
@@ -36,6 +37,7 @@ class Reply:
     words: tuple[str, ...] = ("Hello", " from", " the", " model", ".")
     pause: float = 0
     silence: float = 0
+    stall: float = 0
     status: int = 200
     code: str = "error"
     message: str = "refused"
@@ -143,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         for piece in words:
             self._wait(reply.pause)
             self._send(piece)
-        self._wait(reply.pause)
+        self._wait(reply.stall or reply.pause)
         if not reply.cut:
             self._send(protocol.fault(reply.fault) if reply.fault else end)
             self.wfile.write(b"0\r\n\r\n")

