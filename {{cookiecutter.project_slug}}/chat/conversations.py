@@ -51,16 +51,14 @@ def _first_question(key: str) -> str:
 
 
 def _draw(key: str) -> None:
-    name = st.session_state["app.chats"][key]
-    title = name or _first_question(key) or UNTITLED
+    name = st.session_state["app.chats"][key] or _first_question(key)
     if st.session_state.get("app.renamed") == key:
-        name_key = f"app.name.{key}"
-        st.text_input("New name", name, key=name_key, placeholder=title, max_chars=60, on_change=_rename, args=(key,))
+        st.text_input("New name", name, key=f"app.name.{key}", max_chars=60, on_change=_rename, args=(key,))
         st.button("Done", key="app.renaming_done", on_click=_rename, args=(key,))
         return
     row = st.container(horizontal=True, gap=None, wrap=False)
     kind = "secondary" if key == st.session_state["app.open"] else "tertiary"
-    row.button(plain(title), key=f"app.open.{key}", type=kind, width="stretch", on_click=_open, args=(key,))
+    row.button(plain(name or UNTITLED), key=f"app.open.{key}", type=kind, width="stretch", on_click=_open, args=(key,))
     row.menu_button(
         "",
         ["Rename", "Delete"],

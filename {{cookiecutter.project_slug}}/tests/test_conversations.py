@@ -62,7 +62,9 @@ def test_an_answer_goes_on_while_another_conversation_is_open(page: AppTest, ser
 def test_rename(page: AppTest) -> None:
     say(page, "About cats")
     page.menu_button[0].click("Rename").run()
-    next(field for field in page.text_input if "app.name" in str(field.key)).set_value("Cats").run()
+    field = next(field for field in page.text_input if "app.name" in str(field.key))
+    assert field.value == "About cats"
+    field.set_value("Cats").run()
     assert "Cats" in labels(page)
     assert "About cats" not in labels(page)
 
