@@ -17,7 +17,7 @@ from tests.providers_table import passed_in_docs, with_table
 
 @pytest.mark.installs
 def test_an_installed_app_passes_its_own_checks(installed_provider: str, record_property: Any) -> None:
-    app = install(model_provider=installed_provider, project_slug=f"app-{installed_provider}")
+    app = install(model_provider=installed_provider)
     assert (app / "uv.lock").is_file()
     passed = check(app)
     record_property("passed", (installed_provider, passed))
@@ -37,7 +37,7 @@ def check(app: Path) -> int:
 @pytest.mark.xdist_group("openai")
 @pytest.mark.installs
 def test_openai_s_models_that_speak_its_responses_api_only(tmp_path: Path) -> None:
-    app = copy_app(install(model_provider="openai", project_slug="app-openai"), tmp_path / "app")
+    app = copy_app(install(model_provider="openai"), tmp_path / "app")
     settings = (app / "settings.toml").read_text(encoding="utf-8")
     settings = settings.replace('protocol = "openai"', 'protocol = "responses"')
     settings = settings.replace("[model.arguments]\n", "[model.arguments]\nuse_responses_api = true\n")

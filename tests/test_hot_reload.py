@@ -33,7 +33,7 @@ async def chat_and_edit(app: Path, port: int) -> tuple[list[tuple[str, str]], li
 @pytest.mark.skipif(os.name == "nt", reason="a symbolic link needs rights on Windows: run it on Linux or macOS")
 @pytest.mark.installs
 def test_an_edit_costs_nothing_and_is_in_force(tmp_path: Path) -> None:
-    installed = install(model_provider="openai", project_slug="schedules")
+    installed = install(model_provider="openai")
     app = Path(shutil.copytree(installed, tmp_path / "app", ignore=shutil.ignore_patterns(".venv")))
     (app / ".venv").symlink_to(installed / ".venv")
     with app_tests(installed).ModelServer() as server, running(app, server.environment) as port:

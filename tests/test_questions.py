@@ -94,7 +94,7 @@ def profiles(app: Path, package: str) -> dict[str, Any]:
 @pytest.mark.installs
 def test_a_default_model_is_real(installed_provider: str) -> None:
     row = QUESTIONS["_providers"][installed_provider]
-    app = install(model_provider=installed_provider, project_slug=f"app-{installed_provider}")
+    app = install(model_provider=installed_provider)
     if not row["key_page"] and not row["setup"]:
         pytest.skip("what a server of one's own has, nobody lists")
     known = profiles(app, row["packages"][0].split(">")[0])

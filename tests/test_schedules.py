@@ -107,7 +107,7 @@ async def play_all(port: int) -> None:
 
 @pytest.mark.installs
 def test_no_schedule_loses_or_doubles_a_word() -> None:
-    app = install(model_provider="openai", project_slug="schedules")
+    app = install(model_provider="openai")
     model_server = app_tests(app)
 
     class Model(model_server.ModelServer):

@@ -59,10 +59,18 @@ def reply(**how: Any) -> Any:
 @pytest.fixture(scope="session")
 def port_and_server() -> Iterator[tuple[int, Any]]:
     """Start an app that is led to a server which plays the provider."""
-    app = install(model_provider="openai", project_slug="in-a-browser")
-    (app / "prompts" / "pirate.md").write_text("Talk like a pirate.", encoding="utf-8")
+    app = install(model_provider="openai")
     with app_tests(app).ModelServer() as server, running(app, server.environment) as port:
         yield port, server
+
+
+@pytest.fixture
+def pirate() -> Iterator[None]:
+    """Give that app a second persona."""
+    prompt = install(model_provider="openai") / "prompts" / "pirate.md"
+    prompt.write_text("Talk like a pirate.", encoding="utf-8")
+    yield
+    prompt.unlink()
 
 
 @pytest.fixture

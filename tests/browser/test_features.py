@@ -83,6 +83,7 @@ def test_several_conversations(chat: ChatPage, server: Any) -> None:
     expect(chat.answer).to_contain_text("word11")
 
 
+@pytest.mark.usefixtures("pirate")
 def test_in_the_dark(chat: ChatPage, server: Any, screenshots: Path, width: str) -> None:
     chat.page.emulate_media(color_scheme="dark")
     with chat.sidebar():
@@ -101,6 +102,7 @@ def test_in_the_dark(chat: ChatPage, server: Any, screenshots: Path, width: str)
     chat.screenshot(screenshots / f"dark-{width}.png")
 
 
+@pytest.mark.usefixtures("pirate")
 def test_personas_and_an_edited_prompt(chat: ChatPage, server: Any, screenshots: Path, width: str) -> None:
     with chat.sidebar():
         chat.page.get_by_role("combobox", name="Persona").click()
