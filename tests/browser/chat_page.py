@@ -71,7 +71,7 @@ class ChatPage:
 
     def button(self, label: str) -> Locator:
         """Find a button."""
-        return self.page.get_by_role("button", name=re.compile(f"{label}$"))
+        return self.page.get_by_role("button", name=re.compile(f"^{label}$"))
 
     def press(self, label: str) -> None:
         """Press a button."""

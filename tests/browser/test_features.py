@@ -68,13 +68,13 @@ def test_several_conversations(chat: ChatPage, server: Any) -> None:
         chat.press("About cats")
     expect(chat.answer).to_contain_text("word11")  # it went on meanwhile
     with chat.sidebar(folds=True):
-        chat.page.get_by_test_id("stSidebar").get_by_test_id("stMenuButton").last.get_by_role("button").click()
+        chat.press("Options of About cats")
         chat.page.get_by_text("Rename").click()
         name = chat.page.get_by_role("textbox", name="New name")
         name.fill("Cats")
         name.press("Enter")
         expect(chat.button("Cats")).to_be_visible()
-        chat.page.get_by_test_id("stSidebar").get_by_test_id("stMenuButton").last.get_by_role("button").click()
+        chat.press("Options of Cats")
         chat.page.get_by_text("Delete", exact=True).click()
         expect(chat.button("Cats")).to_have_count(0)
         chat.press("Undo delete")

@@ -6,8 +6,12 @@ from chat.content import text_of
 from chat.markdown import plain
 
 UNTITLED = "Untitled chat"
-# On a phone the sidebar covers the page: these buttons fold it away, as those of Streamlit's own navigation do.
-FOLD_ON_PHONES = """<script>
+# A menu's name says to a screen reader which chat it is of; the eye sees that. And on a phone the sidebar covers the
+# page: some buttons fold it away, as those of Streamlit's own navigation do.
+STYLE_AND_SCRIPT = """<style>
+[class*=st-key-app-menu] [data-testid=stMarkdownContainer] { position: absolute; clip-path: inset(50%) }
+</style>
+<script>
 document.body.onclick = ({ target }) => {
   if (innerWidth < 768 && target.closest(".st-key-app-new, .st-key-app-undo, [class*=st-key-app-open]"))
     document.querySelector("[data-testid=stSidebarCollapseButton] button").click()
@@ -36,7 +40,7 @@ def choose_conversation(session_key: str) -> str:
             st.button("Undo delete", icon=":material/undo:", width="stretch", on_click=_undo, key="app.undo")
         note = st.container(gap=None)
         note.caption("Chats live as long as this tab: a reload ends them.")
-        note.html(FOLD_ON_PHONES, unsafe_allow_javascript=True)
+        note.html(STYLE_AND_SCRIPT, unsafe_allow_javascript=True)
     return st.session_state["app.open"]
 
 
@@ -52,15 +56,16 @@ def _first_question(key: str) -> str:
 
 def _draw(key: str) -> None:
     name = st.session_state["app.chats"][key] or _first_question(key)
+    title = plain(name or UNTITLED)
     if st.session_state.get("app.renamed") == key:
         st.text_input("New name", name, key=f"app.name.{key}", max_chars=60, on_change=_rename, args=(key,))
         st.button("Done", key="app.renaming_done", on_click=_rename, args=(key,))
         return
     row = st.container(horizontal=True, gap=None, wrap=False)
     kind = "secondary" if key == st.session_state["app.open"] else "tertiary"
-    row.button(plain(name or UNTITLED), key=f"app.open.{key}", type=kind, width="stretch", on_click=_open, args=(key,))
+    row.button(title, key=f"app.open.{key}", type=kind, width="stretch", on_click=_open, args=(key,))
     row.menu_button(
-        "",
+        f"Options of {title}",
         ["Rename", "Delete"],
         icon=":material/more_vert:",
         help="Rename or delete",
