@@ -57,7 +57,7 @@ def running(app: Path, env: dict[str, str], *options: str) -> Iterator[int]:
             yield port
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
             log.seek(0)
             print(log.read().decode())  # pytest shows it for a failed test
 

@@ -48,7 +48,7 @@ def browser_context_args(browser_context_args: dict[str, Any], width: str) -> di
 
 
 SLOW = {"words": tuple(f"word{n} " for n in range(12)), "pause": 0.25}
-ENDLESS = {"words": ("word0 ", "word1 ", "word2 "), "stall": 120}
+ENDLESS = {"words": ("word0 ", "word1 ", "word2 "), "stall": 60}
 
 
 def reply(**how: Any) -> Any:

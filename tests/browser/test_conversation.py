@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.installs]
 
 
 def test_the_default_app_talks(page: Page, width: str, screenshots: Path) -> None:
-    with running(install(), {}) as port:
+    with running(install(model_provider="local"), {}) as port:
         chat = ChatPage(page, port)
         expect(chat.messages).to_contain_text(["How can I help you?"])
         for count, question in [(3, "Hi! Who are you?"), (5, "Give me three tips for a good night's sleep.")]:

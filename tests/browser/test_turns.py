@@ -158,7 +158,7 @@ def test_an_answer_outlives_a_lost_connection(page: Page, port_and_server: tuple
 
     page.route_web_socket(re.compile("/_stcore/stream"), connect)
     chat = ChatPage(page, port_and_server[0])
-    server.reply = reply(**SLOW)
+    server.reply = reply(**SLOW | {"pause": 1})
     chat.say("Tell me a story")
     expect(chat.answer).to_contain_text("word1 ")
     (connection,) = connections
@@ -182,8 +182,8 @@ def test_before_the_first_word_there_is_a_skeleton_and_nothing_old(chat: ChatPag
     chat.say("Hello again?")
     expect(chat.answer.get_by_test_id("stSkeletonElement")).to_be_visible()
     expect(chat.button("Try again")).to_have_count(0)
-    server.reply = reply()
     chat.press("Stop")
+    server.reply = reply()  # not before: the question may still be on its way
     chat.press("Try again")
     expect(chat.answer).to_contain_text("Hello from the model.")
     expect(chat.answer.get_by_test_id("stSkeletonElement")).to_have_count(0)

@@ -58,7 +58,7 @@ def _draw(key: str) -> None:
     name = st.session_state["app.chats"][key] or _first_question(key)
     title = plain(name or UNTITLED)
     if st.session_state.get("app.renamed") == key:
-        st.text_input("New name", name, key=f"app.name.{key}", max_chars=60, on_change=_rename, args=(key,))
+        st.text_input("New name", name, key=f"app.name.{key}", on_change=_rename, args=(key,))
         st.button("Done", key="app.renaming_done", on_click=_rename, args=(key,))
         return
     row = st.container(horizontal=True, gap=None, wrap=False)
@@ -95,7 +95,8 @@ def _open(key: str) -> None:
 
 
 def _rename(key: str) -> None:
-    st.session_state["app.chats"][key] = st.session_state[f"app.name.{key}"].strip()
+    name = st.session_state[f"app.name.{key}"].strip()[:60]
+    st.session_state["app.chats"][key] = "" if name == _first_question(key) else name
     st.session_state["app.renamed"] = None
 
 

@@ -23,7 +23,7 @@ class Reply:
         words: The pieces of the answer.
         pause: Seconds before each piece.
         silence: Seconds before anything at all.
-        stall: Seconds between the last piece and the answer's end.
+        stall: Seconds between the last piece and the answer's end; 0 means `pause`.
         status: HTTP status; anything but 200 is a refusal with `code` and `message`.
         code: The provider's name for the refusal.
         message: The provider's words for it.

@@ -1,7 +1,5 @@
 """Several conversations: new, rename, delete with undo, switch."""
 
-import time
-
 from streamlit.testing.v1 import AppTest
 
 from chat.settings import read_settings
@@ -54,7 +52,6 @@ def test_an_answer_goes_on_while_another_conversation_is_open(page: AppTest, ser
         page.default_timeout = 60
     press(page, "New chat")
     assert questions(page) == []
-    time.sleep(1.2)
     press(page, "Slowly")
     assert transcript(page)[-1] == ("ai", "One two three")
 

@@ -26,8 +26,8 @@ def test_math_is_in_dollars(written: str, read: str) -> None:
 @pytest.mark.parametrize("piece", [r"\(", r"\[", "`", "```", r"\(\["])
 def test_a_bomb_takes_no_longer_than_its_length(piece: str) -> None:
     def seconds(count: int) -> float:
-        begin = time.process_time()
+        begin = time.thread_time()
         with_dollars(piece * count)
-        return time.process_time() - begin
+        return time.thread_time() - begin
 
-    assert seconds(100_000) < 100 * max(seconds(10_000), 0.001)  # ten times the text; not a hundred times the time
+    assert seconds(100_000) < 50 * max(seconds(10_000), 0.001)  # ten times the text; not a hundred times the time

@@ -28,7 +28,7 @@ WAITS = pytest.mark.skipif(
 SLOW = Reply(words=("One", " two", " three"), pause=0.2)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
     """Wait for something that happens in another thread."""
     until = time.monotonic() + seconds
     while not condition():
@@ -55,7 +55,7 @@ def test_an_answer_grows_and_ends_without_a_page(server: ModelServer) -> None:
 
 @pytest.mark.parametrize("words", [(), ("One",), ("One", " two")])
 def test_stop_keeps_what_came_and_ends_the_request(server: ModelServer, words: tuple[str, ...]) -> None:
-    server.reply = Reply(words, stall=60) if words else Reply(pause=60)
+    server.reply = Reply(words, stall=60)
     turn, _ = begin(server)
     wait_until(lambda: turn.answer.text == "".join(words) and server.requests)
     turn.stop()
@@ -105,12 +105,14 @@ def test_an_empty_answer_says_so(page: AppTest, server: ModelServer) -> None:
 
 @WAITS
 @pytest.mark.parametrize("when", ["2", None])
-def test_a_provider_that_asks_to_wait_is_asked_again(server: ModelServer, when: str | None) -> None:
+def test_a_provider_that_asks_to_wait_is_asked_again(
+    server: ModelServer, when: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     when = when or format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
-    server.reply = Reply(status=429, headers=(("Retry-After", when),))
+    replies = iter([Reply(status=429, headers=(("Retry-After", when),)), Reply()])
+    monkeypatch.setattr(server, "reply_to", lambda _: next(replies))
     turn, _ = begin(server)
     wait_until(lambda: "asks to wait: the next try is in" in turn.note)
-    server.reply = Reply()
     wait_until(lambda: not turn.running)
     assert turn.answer.text == "Hello from the model."
     assert not turn.note
