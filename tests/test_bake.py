@@ -78,9 +78,9 @@ def test_the_app_holds_its_providers_files_and_no_others(provider: str) -> None:
 def test_the_page_and_the_app_stay_small(provider: str, tmp_path: Path) -> None:
     app = bake(model_provider=provider)
     assert len((app / "app.py").read_text(encoding="utf-8").splitlines()) <= 120
-    assert lines_of_code(app) <= 1105
+    assert lines_of_code(app) <= 1112
     take_out(core := copy_app(app, tmp_path / "core"), FEATURES)
-    assert lines_of_code(core) <= 700
+    assert lines_of_code(core) <= 701
 
 
 def lines_of_code(app: Path) -> int:

@@ -1,23 +1,26 @@
 """Messages arrive, in order, also when the machine is busy or the connection breaks.
 
 Streamlit hands what the browser sent (a message, a pressed button) to a new run of the page, and loses it in three
-ways. The first and the last befell one message in some hundred with eight busy users on two cores; the second follows
-from Streamlit's code:
+ways, and what the run draws in a fourth. The first and the third befell one message in some hundred with eight busy
+users on two cores, the fourth one lost connection in a hundred on a busier machine; the second follows from
+Streamlit's code:
 
 1. The next event comes before the run has taken over what it brought: it is ended first. Here, it is ended after that.
 2. Runs take over in another order than their events came, or while another one tidies the session's widgets. Here, a
    run waits for the one before, and they share a lock.
 3. The connection breaks: a failed send ends the session before what still came over the connection has been read. Here,
    only the reader ends it, who sees the loss too, after the last message.
+4. The browser comes back while Streamlit goes through its list of connections: it then sends what is new to the old one
+   of that list. Here, one that is no longer in use is passed over.
 
-So methods of three classes of Streamlit's and Starlette's are wrapped, for the Streamlit in which they were seen. With
+So methods of four classes of Streamlit's and Starlette's are wrapped, for the Streamlit in which they were seen. With
 another one the app runs on without; tests/test_delivery.py then fails, and shows what this file has to do or whether it
 can go.
 """
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -25,6 +28,7 @@ import streamlit as st
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from streamlit.runtime.scriptrunner import ScriptRunner
 from streamlit.runtime.state import SafeSessionState
+from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
 SEEN_IN = "1.67."
 WAIT_SECONDS = 2  # for the run before, which may have failed
@@ -50,6 +54,7 @@ def deliver_everything() -> None:
         _wrap(SafeSessionState, "on_script_will_rerun", _take_over)
         _wrap(SafeSessionState, "on_script_finished", _tidy)
         _wrap(WebSocket, "send_bytes", _send)
+        _wrap(WebsocketSessionManager, "list_active_sessions", lambda all_of, manager: _InUse(all_of(manager)))
 
 
 def _wrap(owner: type, name: str, around: Callable[..., Any]) -> None:
@@ -103,3 +108,11 @@ async def _send(send: Callable[..., Any], websocket: Any, data: bytes) -> None:
         await send(websocket, data)
     except WebSocketDisconnect:
         websocket.application_state = WebSocketState.CONNECTED
+
+
+class _InUse(list[Any]):
+    """A list of connections that looks again, at each one's turn, whether it is still in use."""
+
+    def __iter__(self) -> Iterator[Any]:
+        current = st.runtime.get_instance()._session_mgr.get_active_session_info
+        return (one for one in super().__iter__() if current(one.session.id) is one)

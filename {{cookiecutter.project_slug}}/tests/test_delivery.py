@@ -4,14 +4,17 @@ import asyncio
 import inspect
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import streamlit as st
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner
 from streamlit.runtime.state import SessionState
+from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 from streamlit.web.server.starlette.starlette_websocket import StarletteSessionClient
 
 from chat.delivery import deliver_everything
@@ -130,3 +133,16 @@ def test_a_message_is_read_also_when_sending_fails_first() -> None:
         await client.aclose()
 
     asyncio.run(page())
+
+
+def test_what_is_new_goes_to_no_connection_that_has_been_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, other, new = (SimpleNamespace(session=SimpleNamespace(id=name)) for name in ("one", "other", "one"))
+    manager = WebsocketSessionManager.__new__(WebsocketSessionManager)
+    in_use: dict[str, Any] = {"other": other, "one": old}
+    manager._active_session_info_by_id = in_use
+    monkeypatch.setattr(st.runtime, "get_instance", lambda: SimpleNamespace(_session_mgr=manager))
+    turns = iter(manager.list_active_sessions())
+    assert next(turns) is other
+    in_use["one"] = new  # the browser comes back meanwhile
+    assert list(turns) == []
+    assert list(manager.list_active_sessions()) == [other, new]
