@@ -56,7 +56,7 @@ class Session:
         self._reader.cancel()
         await self._socket.close()
 
-    async def idle(self, seconds: float = 30) -> None:
+    async def idle(self, seconds: float = 60) -> None:
         """Wait until the page is drawn and nothing runs any more."""
         await asyncio.wait_for(self._drawn.wait(), seconds)
 
@@ -66,7 +66,7 @@ class Session:
 
     async def say(self, text: str) -> None:
         """Type a message and send it, as soon as the page has where to type."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not self._has("chat_input"):
                 await asyncio.sleep(0.01)
         widget = WidgetState(id=self._find("chat_input").chat_input.id)

@@ -71,7 +71,7 @@ async def play(port: int, number: int) -> None:
         try:
             await user.idle()
             await ask("ok")
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not shows_whole(asked[-1]):  # `idle` alone may mean the run of an earlier event
                     await asyncio.sleep(0.05)
             await user.idle()
