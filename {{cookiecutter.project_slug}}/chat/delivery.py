@@ -2,8 +2,8 @@
 
 Streamlit hands what the browser sent (a message, a pressed button) to a new run of the page, and loses it in three
 ways, and what the run draws in a fourth. The first and the third befell one message in some hundred with eight busy
-users on two cores, the fourth one lost connection in a hundred on a busier machine; the second follows from
-Streamlit's code:
+users on two cores, the fourth one session in a hundred that lost its connection twice, on a busier machine; the second
+follows from Streamlit's code:
 
 1. The next event comes before the run has taken over what it brought: it is ended first. Here, it is ended after that.
 2. Runs take over in another order than their events came, or while another one tidies the session's widgets. Here, a
