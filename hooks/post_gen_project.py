@@ -25,16 +25,18 @@ class StepFailed(Exception):
 
 
 def keep_what_was_chosen(answers: dict) -> None:
-    """Walk the table `_optional`: remove the files of what was not chosen.
+    """Walk the table `_optional`: remove the files of what was not chosen, and a folder that this leaves empty.
 
     Parameters:
-        answers: Cookiecutter's context; a row is "question=choice": [paths].
+        answers: Cookiecutter's context; a row is "question=choice,another choice": [paths].
     """
     for row, paths in answers["_optional"].items():
-        question, choice = row.split("=")
-        if answers[question] != choice:
-            for path in paths:
-                Path(path).unlink()
+        question, choices = row.split("=")
+        if answers[question] not in choices.split(","):
+            for path in map(Path, paths):
+                path.unlink()
+                if not any(path.parent.iterdir()):
+                    path.parent.rmdir()
 
 
 def is_update(answers: dict) -> bool:

@@ -22,7 +22,7 @@ def with_table(providers: Mapping[str, Mapping[str, Any]], passed: Mapping[str, 
     rows = [HEADS, ["---"] * len(HEADS)]
     for choice, row in providers.items():
         name = f"`{row['class']}`"
-        if row["module"].startswith("chat."):
+        if row["module"].startswith("providers."):
             name += f" ([ours]({APP_IN_DOCS}/{row['module'].replace('.', '/')}.py))"
         rows.append(
             [

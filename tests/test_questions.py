@@ -71,7 +71,7 @@ def test_each_protocol_is_spoken_by_a_provider_and_each_provider_speaks_one() ->
 
 def test_only_the_tables_name_a_provider_module() -> None:
     for row in QUESTIONS["_providers"].values():
-        if row["module"].startswith("chat."):
+        if row["module"].startswith("providers."):
             assert (APP / f"{row['module'].replace('.', '/')}.py").is_file()
 
 

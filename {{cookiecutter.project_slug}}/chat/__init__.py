@@ -1,1 +1,1 @@
-"""The chat: one file per job, each named for it."""
+"""The chat: a question goes to the model, its answer grows into the history, and the page draws both."""

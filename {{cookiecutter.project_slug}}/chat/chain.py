@@ -16,17 +16,17 @@ def build_chain(
     model: BaseChatModel,
     system_prompt: str,
     history: BaseChatMessageHistory,
-    take: Callable[[AIMessageChunk], None],
+    on_chunk: Callable[[AIMessageChunk], None],
     files: Sequence[Any] = (),
 ) -> Runnable[Any, Any]:
-    """Return a chain that is to be streamed with `{"question": text}`, and hands each piece of the answer to `take`.
+    """Return a chain to be streamed with `{"question": text}`, which hands each piece of the answer to `on_chunk`.
 
     Parameters:
         model: The chat model that answers.
         system_prompt: Sent word for word, braces and all; left out if blank, which some providers refuse.
         history: Holds the earlier messages the model shall see, and is told of the new ones.
-        take: Is called with each piece of the answer. (What comes out of the chain is empty, for each layer round the
-            model would add up all pieces: a twentieth of a turn's processor time.)
+        on_chunk: Is called with each piece of the answer. (What comes out of the chain is empty: each layer round the
+            model would add up all pieces, a twentieth of a turn's processor time.)
         files: Content blocks that go along with the question.
     """
 
@@ -42,9 +42,9 @@ def build_chain(
         # A question that got no answer leaves two human messages in a row, which some providers refuse: merge them.
         return merge_message_runs(messages)
 
-    async def take_all(answer: AsyncIterator[Any]) -> AsyncIterator[str]:
+    async def hand_over(answer: AsyncIterator[Any]) -> AsyncIterator[str]:
         async for chunk in answer:
-            take(chunk)
+            on_chunk(chunk)
         yield ""
 
     prompt = ChatPromptTemplate.from_messages(
@@ -55,7 +55,7 @@ def build_chain(
         ]
     )
     return RunnableWithMessageHistory(
-        prompt | RunnableLambda(to_messages) | model | RunnableGenerator(take_all),
+        prompt | RunnableLambda(to_messages) | model | RunnableGenerator(hand_over),
         lambda: history,
         input_messages_key="question",
         history_messages_key="history",

@@ -7,11 +7,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, trim_messages
 from langchain_core.messages.utils import count_tokens_approximately
 
-from chat.content import files_of
+from chat.message import files_of
 
-# Parts of the context, the next if the provider says that it was too much: tokens are only estimated (a table of
-# numbers has twice as many), and some models' answers need room in it too.
-ROOMS = (0.75, 0.35, 0.1)
+# Shares of the context that a chat may fill, the next one if the provider says that it was too much: tokens are only
+# estimated (a table of numbers has twice as many), and some models' answers need room in it too.
+CONTEXT_SHARES = (0.75, 0.35, 0.1)
 TOKENS_PER_PAGE = 1000  # about a page's or a large picture's, with the providers that say so
 BASE64_PER_PAGE = 50_000  # letters of a PDF's; pages of text only have fewer, scanned ones more
 UNKNOWN_CONTEXT = 3000  # tokens, where neither the profile nor history_tokens says more
@@ -22,27 +22,27 @@ def context_tokens(model: BaseChatModel) -> int | None:
     return (model.profile or {}).get("max_input_tokens")
 
 
-def fit(
+def messages_that_fit(
     messages: Sequence[BaseMessage],
     question: BaseMessage,
     system_prompt: str,
     model: BaseChatModel,
     model_settings: Mapping[str, Any],
-    part: float = ROOMS[0],
+    share: float = CONTEXT_SHARES[0],
 ) -> list[BaseMessage]:
-    """Return the latest messages that fit into the model's context, from a question on.
+    """Return the latest messages, from a question on, that fit into the context beside question and system prompt.
 
     Parameters:
         messages: Those before the question.
-        question: Always goes to the model, like the system prompt.
+        question: Always goes to the model, as the system prompt does.
         system_prompt: Takes its part of the context.
         model: Its profile says how large the context is.
-        model_settings: The [model] table of settings.toml: how many messages there may be at most, and tokens.
-        part: Of the context (0 to 1) that may be used.
+        model_settings: The [model] table of the settings: at most how many messages, and tokens.
+        share: Of the context (0 to 1) that may be filled.
     """
     most = model_settings["history_tokens"]
     size = context_tokens(model) or most or UNKNOWN_CONTEXT
-    room = int(size * part) - count_tokens([SystemMessage(system_prompt), question])
+    room = int(size * share) - count_tokens([SystemMessage(system_prompt), question])
     return trim_messages(
         [message for message in messages[-model_settings["history_messages"] :] if message.content],  # from -0: all
         max_tokens=max(0, min(room, most or room)),
@@ -61,12 +61,7 @@ def count_tokens(messages: Sequence[BaseMessage]) -> int:
 
 
 def unseen_questions(messages: Sequence[BaseMessage], seen: Sequence[BaseMessage]) -> int:
-    """Return how many questions of a chat the model does not see any more.
-
-    Parameters:
-        messages: All messages.
-        seen: The latest of them, which the model sees.
-    """
+    """Return how many questions of a chat the model no longer sees; `seen` are the latest messages, which it sees."""
 
     def questions(messages: Sequence[Any]) -> int:
         return sum(isinstance(message, HumanMessage) for message in messages)

@@ -24,7 +24,7 @@ class ChatError(Exception):
     """A problem whose message is the sentence the user is shown."""
 
 
-def explain(error: BaseException, model_settings: dict[str, Any], unknown: str = UNKNOWN) -> str:
+def sentence_for(error: BaseException, model_settings: dict[str, Any], unknown: str = UNKNOWN) -> str:
     """Return the sentence for an error.
 
     Nothing of the error's own text is shown: providers repeat keys and prompts in it.
@@ -52,7 +52,7 @@ def explain(error: BaseException, model_settings: dict[str, Any], unknown: str =
     return unknown.format(kind=type(error).__name__)
 
 
-def how_it_ended(metadata: Mapping[str, Any]) -> str | None:
+def end_sentence(metadata: Mapping[str, Any]) -> str | None:
     """Return the sentence for an answer that ends early, "" for one that is whole, None for a piece that is no end.
 
     Parameters:

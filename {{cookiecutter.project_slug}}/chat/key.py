@@ -7,15 +7,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 
-def find_key(model_settings: dict[str, Any]) -> str | None:
-    """Return the API key, "" where the provider needs none, or None while one is still wanted.
+def ask_for_key(model_settings: dict[str, Any]) -> str | None:
+    """Return the API key, "" where the provider needs none, or None while one is still wanted, which the page asks for.
 
     A key typed at the page stays in this session's state: no other session, file or log sees it.
-
-    Parameters:
-        model_settings: The [model] table of settings.toml.
     """
-    notice = st.empty()  # its place stays when the key is there, else all below it would be drawn anew
+    notice = st.empty()  # keeps its place when the key is there, or all below it would be drawn anew
     variable = model_settings["key_variable"]
     if not variable:
         return ""

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from chat.errors import ChatError, explain
+from chat.errors import ChatError, sentence_for
 
 # isort: split
 from {{ cookiecutter._providers[cookiecutter.model_provider].module }} import {{ cookiecutter._providers[cookiecutter.model_provider].class }} as ChatModel
@@ -38,10 +38,10 @@ def build_model(settings: dict[str, Any], key: str) -> ChatModel:
     except Exception as error:  # whatever a client stumbles over; what it says may hold a key
         variables = ", ".join([*settings.get("environment", {}), "HTTPS_PROXY", "SSL_CERT_FILE"])
         unknown = (
-            "The model cannot be made ({kind}): check what settings.toml says of it, and these variables if they are "
-            f"set here: {variables}. Then try again."
+            "The model cannot be set up ({kind}): check [model] in settings.toml, and these variables if they are set "
+            f"here: {variables}. Then try again."
         )
-        raise ChatError(explain(error, settings["model"], unknown)) from error
+        raise ChatError(sentence_for(error, settings["model"], unknown)) from error
 
 
 @st.cache_resource(show_spinner=False)

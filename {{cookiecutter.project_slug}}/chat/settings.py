@@ -1,5 +1,6 @@
-"""settings.toml, read afresh at each run of the page: an edit shows at the next click."""
+"""settings.toml and prompts/*.md, read afresh each time they are needed: an edit counts without a restart."""
 
+import functools
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -7,30 +8,66 @@ from typing import Any
 from chat.errors import ChatError
 
 ROOT = Path(__file__).parent.parent
-NEEDED = {"title": str, "session_key": str, "tokens_per_session": int, "image_hosts": list, "model": dict}
-TEXTS_OF_MODEL = ("provider", "name", "notice", "key_variable", "key_page")
-NUMBERS_OF_MODEL = ("history_tokens", "history_messages")
-NEEDED_OF_MODEL = {**dict.fromkeys(TEXTS_OF_MODEL, str), **dict.fromkeys(NUMBERS_OF_MODEL, int), "offered": list}
+PROMPTS = ROOT / "prompts"
+EXPECTED = {
+    "title": str,
+    "session_key": str,
+    "tokens_per_session": int,
+    "image_hosts": list,
+    "frame_hosts": list,
+    "model": dict,
+}
+EXPECTED_OF_MODEL = {
+    **dict.fromkeys(("provider", "name", "notice", "key_variable", "key_page"), str),
+    **dict.fromkeys(("history_tokens", "history_messages"), int),
+    "offered": list,
+}
 
 
 def read_settings() -> dict[str, Any]:
-    """Return what stands in settings.toml.
+    """Return what settings.toml says: the same object until the file is edited, so nobody may change it.
 
     Raises:
         ChatError: The file is missing, is not valid TOML, or lacks an entry of the right type.
     """
     try:
-        settings = tomllib.loads((ROOT / "settings.toml").read_text(encoding="utf-8"))
+        return _parse((ROOT / "settings.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ChatError(f"settings.toml cannot be read ({error}): mend the file, then try again.") from error
-    wrong = [name for name, kind in NEEDED.items() if not _is(settings.get(name), kind)]
+        raise ChatError(f"settings.toml cannot be read ({error}): fix the file, then try again.") from error
+
+
+@functools.lru_cache(maxsize=1)
+def _parse(text: str) -> dict[str, Any]:
+    settings = tomllib.loads(text)
+    wrong = [name for name, kind in EXPECTED.items() if not _is(settings.get(name), kind)]
     if "model" not in wrong:
         model = settings["model"]
-        wrong += [f"model.{name}" for name, kind in NEEDED_OF_MODEL.items() if not _is(model.get(name), kind)]
+        wrong += [f"model.{name}" for name, kind in EXPECTED_OF_MODEL.items() if not _is(model.get(name), kind)]
     if wrong:
-        raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or its value is of a wrong type: mend it, try again.")
+        raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has a value of the wrong type: fix it, try again.")
     return settings
 
 
 def _is(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and (kind is not list or all(isinstance(item, str) for item in value))
+
+
+def allowed_hosts() -> dict[str, list[str]]:
+    """Return the hosts that settings.toml allows the browser, by directive; none if the file cannot be read."""
+    try:
+        settings = read_settings()
+    except ChatError:
+        return {}
+    return {"img-src": settings["image_hosts"], "frame-ancestors": settings["frame_hosts"]}
+
+
+def read_prompt(name: str) -> str:
+    """Return the text of prompts/<name>.md, to the character.
+
+    Raises:
+        ChatError: The file is missing or is not UTF-8 text.
+    """
+    try:
+        return (PROMPTS / f"{name}.md").read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ChatError(f"prompts/{name}.md cannot be read: make it UTF-8 text, then try again.") from error

@@ -1,19 +1,23 @@
 """What the tests share: a model server that the app is led to, and the page."""
 
+import copy
 import functools
+import importlib.util
 import os
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from chat.model import ChatModel
+from chat.settings import read_settings
 from tests.model_server import ModelServer
 
-APP = Path(__file__).parent.parent / "app.py"
+PAGE = Path(__file__).parent.parent / "page.py"
 LEADS_ELSEWHERE = ("_PROXY", "_BASE_URL", "_API_BASE", "_API_URL", "SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_PROFILE")
 
 
@@ -34,14 +38,52 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
             monkeypatch.delenv(name)  # this machine's; nothing here leaves it
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
-        if ChatModel.__module__ == "chat.local_model":  # its own server makes way
-            monkeypatch.setattr("chat.local_model.start_server", lambda _: (f"{server.url}/v1", server.key, None))
+        if ChatModel.__module__ == "providers.local":  # its own server makes way
+            monkeypatch.setattr("providers.local.start_server", lambda _: (f"{server.url}/v1", server.key, None))
         st.cache_resource.clear()
         yield server
         st.cache_resource.clear()
 
 
 @pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return settings of the test's own, which the page reads: to be changed before it is run."""
+    settings = copy.deepcopy(read_settings())
+    monkeypatch.setattr("chat.session.read_settings", lambda: settings)
+    return settings
+
+
+@pytest.fixture(autouse=True)
+def _components_as_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest cannot press a component: here, rows and editors are drawn as plain widgets with the same names.
+
+    What they do in a browser, the template's own tests show.
+    """
+
+    def report(key: str, value: dict[str, Any], callback: Callable[[], None]) -> None:
+        st.session_state[key] = value
+        callback()
+
+    def row(key: str, data: list[dict[str, Any]], on_click_change: Callable[[], None]) -> None:
+        place = st.container()
+        for item in data:
+            if label := item.get("label"):
+                click, looks = (key, {"click": label}, on_click_change), {"help": item.get("copies")}
+                place.button(label, f"{key}.{label}", on_click=report, args=click, disabled=item["disabled"], **looks)
+            else:
+                place.caption(item["text"])
+
+    def editor(key: str, data: list[str], on_send_change: Callable[[], None], **_: Any) -> None:
+        place = st.container()
+        text = place.text_area("Your question", data[0], key=f"{key}.text")
+        place.button("Send", f"{key}.send", on_click=report, args=(key, {"send": text}, on_send_change))
+
+    monkeypatch.setattr("chat.row._component", row)
+    if importlib.util.find_spec("features.versions"):
+        monkeypatch.setattr("features.versions._editor", editor)
+
+
+@pytest.fixture
 def page(server: ModelServer) -> AppTest:
     """Open the page."""
-    return AppTest.from_file(str(APP), default_timeout=60).run()
+    return AppTest.from_file(str(PAGE), default_timeout=60).run()

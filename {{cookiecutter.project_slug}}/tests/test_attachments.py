@@ -10,10 +10,11 @@ from langchain_core.language_models import ModelProfile
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from chat import attachments
-from chat.key import find_key
+from chat.key import ask_for_key
 from chat.model import build_model
+from chat.session import Chat
 from chat.settings import read_settings
+from features import attachments
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
 
@@ -56,15 +57,13 @@ def ask_about_a_file(page: AppTest) -> Any:
 
 
 def test_a_model_that_reads_no_pictures_is_sent_none(
-    page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    page: AppTest, server: ModelServer, settings: dict[str, Any]
 ) -> None:
-    settings = read_settings()
     settings["model"]["history_tokens"] = 3000
-    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
     page.run()
     question = ask_about_a_file(page)
     question.content[1] = {"type": "image", "base64": base64.b64encode(PNG).decode(), "mime_type": "image/png"}
-    build_model(settings, find_key(settings["model"]) or "").profile = ModelProfile(image_inputs=False)
+    build_model(settings, ask_for_key(settings["model"]) or "").profile = ModelProfile(image_inputs=False)
     say(page, "And now?")
     assert transcript(page)[-1] == ("ai", "Hello from the model.")
     assert "(a file)" in json.dumps(server.requests[-1])
@@ -93,11 +92,9 @@ def test_a_picture_that_cannot_be_shown_does_not_stop_the_page(page: AppTest, pi
 
 
 def test_a_large_file_does_not_push_the_chat_out_of_the_models_sight(
-    page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    page: AppTest, server: ModelServer, settings: dict[str, Any]
 ) -> None:
-    settings = read_settings()
     settings["model"]["history_tokens"] = 3000
-    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
     question = ask_about_a_file(page)
     encoded = base64.b64encode(b"%PDF" * 100_000).decode()
     question.content[1] = {"type": "image", "base64": encoded, "mime_type": "image/png"}
@@ -125,6 +122,6 @@ def test_only_what_the_profile_says_is_accepted(server: ModelServer) -> None:
     model = build_model(read_settings(), server.key)
     for inputs, kinds in [((), set()), (("image_inputs",), {"png"}), (("pdf_inputs",), {"pdf"})]:
         model.profile = ModelProfile(**dict.fromkeys(inputs, True))
-        accepted = set(attachments.accept_files(model)[1]["file_type"])
+        accepted = set(attachments.accepted(Chat(model=model))["file_type"])
         assert accepted & {"png", "pdf"} == kinds
         assert "txt" in accepted

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from chat.model import ChatModel
-from tests.conftest import APP
+from tests.conftest import PAGE
 from tests.model_server import ModelServer, Reply, protocol
 
 REPLIES = {
@@ -19,7 +19,7 @@ REPLIES = {
 TURNS = f"""
 from streamlit.testing.v1 import AppTest
 
-page = AppTest.from_file("app.py", default_timeout=60).run()
+page = AppTest.from_file("page.py", default_timeout=60).run()
 for question in {list(REPLIES)}:
     page.chat_input[0].set_value(question).run()
 """
@@ -28,9 +28,9 @@ for question in {list(REPLIES)}:
 def test_turns_print_nothing(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "reply_to", lambda question: REPLIES[question.splitlines()[-1]])
     command, environment = [sys.executable, "-c", TURNS], os.environ | server.environment
-    done = subprocess.run(command, cwd=APP.parent, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=PAGE.parent, env=environment, capture_output=True, text=True, check=True)
     printed = [line for line in done.stderr.splitlines() if "ScriptRunContext" not in line]  # AppTest's
-    if ChatModel.__module__ != "chat.local_model":  # in that process, the built-in model's own server answers
+    if ChatModel.__module__ != "providers.local":  # in that process, the built-in model's own server answers
         assert len(server.requests) >= len(REPLIES)
         assert any("No answer: " in line for line in printed)
     assert [line for line in printed if "No answer: " not in line] == []

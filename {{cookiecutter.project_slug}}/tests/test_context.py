@@ -7,10 +7,9 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from streamlit.testing.v1 import AppTest
 
-from chat.context import TOKENS_PER_PAGE, count_tokens, fit
+from chat.context import TOKENS_PER_PAGE, count_tokens, messages_that_fit
 from chat.model import build_model
-from chat.prompts import read_prompt
-from chat.settings import read_settings
+from chat.settings import read_prompt, read_settings
 from tests.model_server import ModelServer
 from tests.pages import say, transcript
 
@@ -18,13 +17,11 @@ SIZE = 800  # tokens
 
 
 @pytest.fixture
-def limit(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+def limit(page: AppTest, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
     """Return what sets the model's context and history_tokens."""
 
     def limit(size: int, most: int) -> None:
-        settings = read_settings()
         settings["model"]["history_tokens"] = most
-        monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
         monkeypatch.setattr("chat.context.context_tokens", lambda _: size)
 
     return limit
@@ -57,7 +54,9 @@ def test_a_chat_ten_times_the_context_is_shown_whole_and_sent_in_part(
     sent = [HumanMessage(text) for _, text in server.conversation()]
     assert count_tokens(sent) < (most + 100 if most else SIZE)
 
-    assert f"no longer sees the first {len(chat) // 2 - len(asked) + 1}" in page.main.caption[-1].value
+    assert f"no longer sees the first {len(chat) // 2 - len(asked) + 1} questions" in str(
+        [caption.value for caption in page.caption]
+    )
     assert transcript(page)[-2:] == [("human", "The latest?"), ("ai", "Hello from the model.")]
     assert page.session_state[read_settings()["session_key"]][: len(chat)] == chat
 
@@ -73,7 +72,7 @@ def test_a_question_larger_than_the_context_is_sent_alone(server: ModelServer) -
     model: Any = build_model(read_settings(), server.key)
     model.profile = {"max_input_tokens": SIZE}
     settings = read_settings()["model"]
-    assert fit(chat_of(SIZE), HumanMessage("x" * 8 * SIZE), "Be brief.", model, settings) == []
+    assert messages_that_fit(chat_of(SIZE), HumanMessage("x" * 8 * SIZE), "Be brief.", model, settings) == []
 
 
 @pytest.mark.parametrize(("most", "sent"), [(4, 4), (0, 20)])
@@ -81,7 +80,7 @@ def test_so_many_messages_are_sent_as_settings_say(server: ModelServer, most: in
     model: Any = build_model(read_settings(), server.key)
     model.profile = {"max_input_tokens": 10 * SIZE}
     chat, settings = chat_of(SIZE)[:21], {"history_tokens": 0, "history_messages": most}
-    assert fit(chat, HumanMessage("And?"), "Be brief.", model, settings) == chat[-sent:]
+    assert messages_that_fit(chat, HumanMessage("And?"), "Be brief.", model, settings) == chat[-sent:]
 
 
 def test_letters_of_more_bytes_and_files_count_for_more() -> None:

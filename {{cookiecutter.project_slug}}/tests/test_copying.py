@@ -3,12 +3,12 @@
 from streamlit.testing.v1 import AppTest
 
 from tests.model_server import ModelServer, Reply
-from tests.pages import say
+from tests.pages import labels, say
 
 
 def test_an_answer_has_one_button_and_a_greeting_none(page: AppTest, server: ModelServer) -> None:
-    assert "app.copy" not in str(page.main)
+    assert "Copy the answer" not in labels(page)
     server.reply = Reply(words=("**Bold**",))
     say(page, "Hello")
-    (button,) = page.get("bidi_component")
-    assert "**Bold**" in str(button.proto)
+    (button,) = [button for button in page.button if button.label == "Copy the answer"]
+    assert button.help == "**Bold**"

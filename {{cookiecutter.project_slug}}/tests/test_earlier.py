@@ -3,8 +3,8 @@
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from streamlit.testing.v1 import AppTest
 
-from chat.earlier import LATEST, MORE
 from chat.settings import read_settings
+from chat.transcript import LATEST, MORE
 from tests.pages import say, transcript
 
 

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from chat.errors import TABLE, explain, how_it_ended
+from chat.errors import TABLE, end_sentence, sentence_for
 from chat.model import ChatModel
 from chat.settings import read_settings
-from tests.conftest import APP
+from tests.conftest import PAGE
 from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import say, transcript
 
@@ -70,7 +70,7 @@ def test_a_fault_within_a_stream_is_one_sentence(
     ],
 )
 def test_a_fault_that_has_but_a_text_is_one_sentence(text: str, sentence: str) -> None:
-    assert sentence in explain(ValueError(text), read_settings()["model"])
+    assert sentence in sentence_for(ValueError(text), read_settings()["model"])
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_fault_that_has_but_a_text_is_one_sentence(text: str, sentence: str) -
     ],
 )
 def test_an_answer_that_ends_early_says_why(said: dict[str, Any], sentence: str) -> None:
-    ended = how_it_ended(said)
+    ended = end_sentence(said)
     assert ended is not None
     assert sentence in ended
     assert bool(sentence) == bool(ended)
@@ -106,7 +106,7 @@ def test_asked_too_often_is_not_too_long() -> None:
         response: ClassVar = {"ResponseMetadata": {"HTTPStatusCode": 429}, "Error": {"Code": "ThrottlingException"}}
 
     error = ClientError("Too many tokens, please wait before trying again.")  # Bedrock's words
-    assert "too often" in explain(error, read_settings()["model"])
+    assert "too often" in sentence_for(error, read_settings()["model"])
 
 
 def test_of_an_unknown_failure_the_log_says_where_not_what(caplog: pytest.LogCaptureFixture) -> None:
@@ -114,7 +114,7 @@ def test_of_an_unknown_failure_the_log_says_where_not_what(caplog: pytest.LogCap
     try:
         raise RuntimeError(text)
     except RuntimeError as error:
-        sentence = explain(error, read_settings()["model"])
+        sentence = sentence_for(error, read_settings()["model"])
     assert sentence.startswith("The model failed (RuntimeError)")
     assert "raise RuntimeError(text)" in caplog.text
     assert "sk-secret" not in sentence + caplog.text
@@ -129,12 +129,10 @@ def test_spoilt_json_is_one_sentence_or_passed_over(page: AppTest, server: Model
 
 
 @pytest.mark.parametrize("reply", [Reply(silence=30), Reply(pause=30)], ids=["nothing comes", "no word comes"])
-def test_silence_ends_at_the_timeout(server: ModelServer, monkeypatch: pytest.MonkeyPatch, reply: Reply) -> None:
-    settings = read_settings()
+def test_silence_ends_at_the_timeout(server: ModelServer, settings: dict[str, Any], reply: Reply) -> None:
     settings["model"]["arguments"] = hurried(settings["model"]["arguments"])
-    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
     server.reply = reply
-    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    page = AppTest.from_file(str(PAGE), default_timeout=60).run()
     say(page, "Hello")
     assert "took too long" in page.error[0].value
     assert transcript(page)[-2] == ("human", "Hello")
@@ -163,7 +161,7 @@ def test_missing_credentials_are_one_sentence(server: ModelServer, monkeypatch: 
         monkeypatch.delenv(name)
     for name, value in protocol.NO_CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    page = say(AppTest.from_file(str(APP), default_timeout=60).run(), "Hello")
+    page = say(AppTest.from_file(str(PAGE), default_timeout=60).run(), "Hello")
     assert "There are no credentials for" in page.error[0].value
     assert not page.exception
 
@@ -190,10 +188,8 @@ def test_a_spoilt_settings_file_is_one_sentence(
     assert ("human", "Keep this") in transcript(page.run())
 
 
-def test_a_wrong_argument_is_one_sentence(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = read_settings()
+def test_a_wrong_argument_is_one_sentence(page: AppTest, settings: dict[str, Any]) -> None:
     settings["model"]["arguments"]["model"] = 5
-    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
     page.run()
     assert not page.exception
-    assert "check what settings.toml says of it" in page.error[0].value
+    assert "check [model] in settings.toml" in page.error[0].value

@@ -6,8 +6,8 @@ import pytest
 from langchain_core.messages import messages_to_dict
 from streamlit.testing.v1 import AppTest
 
-from chat import export
 from chat.settings import read_settings
+from features import export
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
 
@@ -93,7 +93,7 @@ NO_EXPORTS += [message("human", [{"type": "text", "text": "x"}, block]) for bloc
 def test_what_is_no_export_says_so_and_changes_nothing(page: AppTest, text: str) -> None:
     other = imported(page, text)
     assert transcript(other) == transcript(page)
-    assert r"other\.json is no exported chat: nothing was changed." in other.error[0].value
+    assert r"other\.json is not an exported chat: nothing was changed." in other.error[0].value
 
 
 def test_a_chat_in_progress_cannot_be_replaced(page: AppTest) -> None:

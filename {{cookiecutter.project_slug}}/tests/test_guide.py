@@ -5,14 +5,14 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from chat.history import StreamlitChatMessageHistory
-from chat.prompts import read_prompt
-from tests.conftest import APP
+from chat.settings import read_prompt
+from tests.conftest import PAGE
 from tests.pages import shown, transcript
 
 
 def test_two_sessions_never_share_a_word(page: AppTest) -> None:
     page.chat_input[0].set_value("This is mine").run()
-    other = AppTest.from_file(str(APP), default_timeout=60).run()
+    other = AppTest.from_file(str(PAGE), default_timeout=60).run()
     assert "This is mine" not in str(transcript(other))
 
 

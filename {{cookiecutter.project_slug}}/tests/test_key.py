@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from chat.settings import read_settings
-from tests.conftest import APP
+from tests.conftest import PAGE
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not MODEL["key_variable"], reason="this provider
 def page(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """Open the page on a machine where no key is set."""
     monkeypatch.delenv(MODEL["key_variable"])
-    return AppTest.from_file(str(APP), default_timeout=60).run()
+    return AppTest.from_file(str(PAGE), default_timeout=60).run()
 
 
 @pytest.mark.skipif(not MODEL["key_page"], reason="this server may do without a key")
@@ -41,7 +41,7 @@ def test_a_typed_key_reaches_the_provider_and_no_other_session(page: AppTest, se
     say(page, "Hello")
     assert transcript(page)[-1] == ("ai", "Hello from the model.")
     assert {"sk-typed-by-me", "Bearer sk-typed-by-me"} & set(server.headers[-1].values())
-    assert AppTest.from_file(str(APP), default_timeout=60).run().text_input[0].value == ""
+    assert AppTest.from_file(str(PAGE), default_timeout=60).run().text_input[0].value == ""
 
 
 def test_a_refused_key_is_named_nowhere(page: AppTest, server: ModelServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from chat.errors import ChatError
-from chat.local_model import start_server
-from tests.conftest import APP
+from providers.local import start_server
+from tests.conftest import PAGE
 from tests.pages import say, transcript
 
 
@@ -24,7 +24,7 @@ def _fresh_model() -> Iterator[None]:
 
 @pytest.mark.smoke
 def test_it_answers() -> None:
-    page = say(AppTest.from_file(str(APP), default_timeout=120).run(), "What is the capital of France?")
+    page = say(AppTest.from_file(str(PAGE), default_timeout=120).run(), "What is the capital of France?")
     assert not page.error
     assert transcript(page)[-1][1].strip()
 
@@ -40,7 +40,7 @@ def test_it_answers_this_app_alone() -> None:
 
 def test_a_missing_file_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_MODEL_PATH", "/no/such.gguf")
-    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    page = AppTest.from_file(str(PAGE), default_timeout=60).run()
     assert not page.exception
     assert "/no/such.gguf does not exist" in page.error[0].value
 

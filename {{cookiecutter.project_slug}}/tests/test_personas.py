@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from chat import personas, prompts
+from chat import settings as files
+from features import personas
 from tests.model_server import ModelServer
 from tests.pages import labels, press, say
 
@@ -14,23 +15,25 @@ from tests.pages import labels, press, say
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Use prompts of the test's own: one persona more."""
-    shutil.copytree(prompts.PROMPTS, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(files.PROMPTS, tmp_path, dirs_exist_ok=True)
     (tmp_path / "old_pirate.md").write_text("Talk like {a} pirate.", encoding="utf-8")
-    for module in (prompts, personas):
+    for module in (files, personas):
         monkeypatch.setattr(module, "PROMPTS", tmp_path)
     return tmp_path
 
 
 def test_a_file_is_a_persona(folder: Path, page: AppTest, server: ModelServer) -> None:
-    assert page.selectbox(key="app.persona").options == ["Default", "Old pirate"]
-    page.selectbox(key="app.persona").set_value("old_pirate").run()
+    assert page.selectbox[-1].options == ["Default", "Old pirate"]
+    page.selectbox[-1].set_value("old_pirate").run()
     say(page, "Hello")
     assert server.conversation()[0] == ("system", "Talk like {a} pirate.")
 
 
-def test_an_edited_one_counts_in_this_session_only(folder: Path, page: AppTest, server: ModelServer) -> None:
-    page.text_area[0].set_value("Talk like {an} owl.")
-    press(page, "Use in this session")
+def test_an_edited_one_counts_in_this_chat_only(folder: Path, page: AppTest, server: ModelServer) -> None:
+    press(page, "Edit the prompt")
+    page.text_area[0].set_value("Talk like {an} owl.").run()
+    press(page, "Use in this chat")
+    assert "Edit the prompt (edited)" in labels(page)
     say(page, "Hello")
     assert server.conversation()[0] == ("system", "Talk like {an} owl.")
     other = AppTest.from_file(page._script_path, default_timeout=60).run()
@@ -44,10 +47,10 @@ def test_only_in_development_it_can_be_saved(
     folder: Path, page: AppTest, monkeypatch: pytest.MonkeyPatch, development: bool
 ) -> None:
     monkeypatch.setattr(personas, "_is_development", lambda: development)
-    page.run()
+    press(page, "Edit the prompt")
     assert ("Save to prompts/system.md" in labels(page)) == development
     if development:
-        page.text_area[0].set_value("Saved “so”\n")
+        page.text_area[0].set_value("Saved “so”\n").run()
         press(page, "Save to prompts/system.md")
         assert (folder / "system.md").read_text(encoding="utf-8") == "Saved “so”\n"
 
@@ -58,7 +61,8 @@ def test_what_cannot_be_saved_is_said_and_counts_in_this_session(
     monkeypatch.setattr(personas, "_is_development", lambda: True)
     (folder / "system.new").mkdir()  # stands in the way
     before = (folder / "system.md").read_text(encoding="utf-8")
-    page.run().text_area[0].set_value("Talk like an owl.")
+    press(page, "Edit the prompt")
+    page.text_area[0].set_value("Talk like an owl.").run()
     press(page, "Save to prompts/system.md")
     assert "prompts/system.md cannot be written" in page.error[0].value
     assert (folder / "system.md").read_text(encoding="utf-8") == before

@@ -1,14 +1,12 @@
 """Does this app work here? Seconds, no key, no network: the template's post-generation hook runs this file."""
 
 import importlib
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from chat.markdown import plain
-from chat.prompts import read_prompt
-from chat.settings import read_settings
+from chat.settings import ROOT, read_prompt, read_settings
 from tests.model_server import ModelServer
 from tests.pages import say, shown, transcript
 
@@ -19,8 +17,8 @@ ANSWER = ("ai", "Hello from the model.")
 
 
 def test_every_module_imports() -> None:
-    for module in Path(__file__).parent.parent.glob("chat/*.py"):
-        importlib.import_module(f"chat.{module.stem}")
+    for module in [*ROOT.glob("chat/*.py"), *ROOT.glob("features/*.py"), *ROOT.glob("server/*.py")]:
+        importlib.import_module(f"{module.parent.name}.{module.stem}")
 
 
 def test_the_page_renders_and_greets(page: AppTest) -> None:

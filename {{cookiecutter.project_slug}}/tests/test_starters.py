@@ -3,7 +3,7 @@
 from streamlit.testing.v1 import AppTest
 
 from chat.markdown import plain
-from chat.prompts import read_prompt
+from chat.settings import read_prompt
 from tests.model_server import ModelServer
 from tests.pages import press, transcript
 

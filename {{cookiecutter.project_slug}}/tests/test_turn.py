@@ -8,17 +8,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
 from langchain_core.messages import HumanMessage
 from streamlit.testing.v1 import AppTest
 
-from chat import prompts
-from chat.history import StreamlitChatMessageHistory
+from chat import settings as files
+from chat.history import BaseChatMessageHistory
 from chat.model import build_model
+from chat.session import Chat
 from chat.settings import read_settings
-from chat.turn import ANSWERS, Chat, Turn
+from chat.turn import Turn
+from server.loop import loop
 from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import say, transcript
 
@@ -36,12 +39,12 @@ def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
         time.sleep(0.01)
 
 
-def begin(server: ModelServer, question: str = "Why?") -> tuple[Turn, StreamlitChatMessageHistory]:
+def begin(server: ModelServer, question: str = "Why?") -> tuple[Turn, BaseChatMessageHistory]:
     """Start a turn without a page."""
-    settings, history = read_settings(), StreamlitChatMessageHistory(key="without a page")
-    history.clear()
-    model = build_model(settings, server.key)
-    return Turn(HumanMessage(question), Chat(history, model, settings["model"], lambda: "Be brief.")), history
+    model = build_model(read_settings(), server.key)
+    chat = Chat(session_key="without a page", read_system_prompt=lambda: "Be brief.", model=model)
+    chat.history.clear()
+    return Turn(HumanMessage(question), chat), chat.history
 
 
 def test_an_answer_grows_and_ends_without_a_page(server: ModelServer) -> None:
@@ -100,7 +103,7 @@ def test_an_unanswered_question_goes_along_with_the_next(page: AppTest, server: 
 def test_an_empty_answer_says_so(page: AppTest, server: ModelServer) -> None:
     server.reply = Reply(words=("",))
     say(page, "Anything?")
-    assert page.error[0].value == "No word came. Try again, or ask in other words."
+    assert page.error[0].value == "The model sent an empty answer. Try again, or rephrase your question."
 
 
 @WAITS
@@ -112,7 +115,7 @@ def test_a_provider_that_asks_to_wait_is_asked_again(
     replies = iter([Reply(status=429, headers=(("Retry-After", when),)), Reply()])
     monkeypatch.setattr(server, "reply_to", lambda _: next(replies))
     turn, _ = begin(server)
-    wait_until(lambda: "asks to wait: the next try is in" in turn.note)
+    wait_until(lambda: "asks to wait: trying again in" in turn.note)
     wait_until(lambda: not turn.running)
     assert turn.answer.text == "Hello from the model."
     assert not turn.note
@@ -147,7 +150,7 @@ def test_a_chat_that_the_provider_finds_too_long_is_sent_in_part(page: AppTest, 
         say(page, "And the mean?")
     assert transcript(page)[-1] == ("ai", "Hello from the model.")
     assert not page.error
-    assert "no longer sees" in page.main.caption[-1].value
+    assert "no longer sees" in str([caption.value for caption in page.caption])
 
 
 def test_a_whole_answer_is_known_to_be_whole(page: AppTest, server: ModelServer) -> None:
@@ -163,7 +166,7 @@ def test_braces_in_a_question_are_text(page: AppTest, server: ModelServer) -> No
 def test_an_edited_prompt_is_in_force_at_the_next_turn(
     page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(prompts, "PROMPTS", tmp_path)
+    monkeypatch.setattr(files, "PROMPTS", tmp_path)
     (tmp_path / "greeting.md").write_text("Hi", encoding="utf-8")
     for text in ("You are {terse}.", "  Du bist \\n “höflich” 🙂\n"):
         (tmp_path / "system.md").write_text(text, encoding="utf-8")
@@ -177,21 +180,17 @@ def test_an_edited_prompt_is_in_force_at_the_next_turn(
     assert transcript(page.run())[-2] == ("human", "Hello?")
 
 
-def test_a_spoilt_setting_loses_no_word(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spoilt_setting_loses_no_word(page: AppTest, settings: dict[str, Any]) -> None:
     say(page, "Answered")
-    settings = read_settings()
     settings["model"]["history_tokens"] = "many"
-    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
     page.run()
     say(page, "Typed")
     assert [text for who, text in transcript(page) if who == "human"] == ["Answered", "Typed"]
 
 
-def test_another_session_key_begins_another_chat(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_session_key_begins_another_chat(page: AppTest, settings: dict[str, Any]) -> None:
     say(page, "In the first")
-    settings = read_settings()
     settings["session_key"] = "another"
-    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
     page.run()
     assert "human" not in [who for who, _ in transcript(page)]
     page.run()
@@ -200,14 +199,14 @@ def test_another_session_key_begins_another_chat(page: AppTest, monkeypatch: pyt
 
 
 def test_answers_grow_in_the_faster_loop_where_there_is_one() -> None:
-    assert type(ANSWERS.loop).__module__.startswith("asyncio" if sys.platform == "win32" else "uvloop")
+    assert type(loop).__module__.startswith("asyncio" if sys.platform == "win32" else "uvloop")
 
 
 def test_no_library_ends_everybodys_answers(server: ModelServer) -> None:
     async def leave() -> None:
         raise SystemExit
 
-    asyncio.run_coroutine_threadsafe(leave(), ANSWERS.loop)
+    asyncio.run_coroutine_threadsafe(leave(), loop)
     turn, _ = begin(server)
     wait_until(lambda: not turn.running)
     assert turn.answer.response_metadata["status"] == "complete"

@@ -14,21 +14,23 @@ def test_an_answer_can_be_had_again_and_its_versions_paged_through(page: AppTest
     press(page, "Try again")
     assert transcript(page)[-2:] == [("human", "Tell me"), ("ai", "Otherwise")]
     assert [text for role, text in server.conversation() if role != "system"] == ["Tell me"]
-    page.pagination[0].set_value(1).run()
+    press(page, "Earlier version")
     assert transcript(page)[-2:] == [("human", "Tell me"), ("ai", "Hello from the model.")]
+    assert "1/2" in [caption.value for caption in page.caption]
 
     say(page, "And then?")  # the version that is shown is what was said
     assert [text for role, text in server.conversation() if role == "assistant"] == ["Hello from the model."]
-    assert not page.pagination
+    assert "Earlier version" not in labels(page)
 
 
 def test_a_question_can_be_edited(page: AppTest, server: ModelServer) -> None:
     say(page, "Wat?")
     server.reply = Reply(words=("Better",))
-    next(area for area in page.text_area if "app.edited" in str(area.key)).set_value("What?")
+    press(page, "Edit the question")
+    page.text_area[0].set_value("What?").run()
     press(page, "Send")
     assert transcript(page)[-2:] == [("human", "What?"), ("ai", "Better")]
-    page.pagination[0].set_value(1).run()
+    press(page, "Earlier version")
     assert transcript(page)[-2:] == [("human", "Wat?"), ("ai", "Hello from the model.")]
 
 
@@ -40,7 +42,7 @@ def test_after_a_refusal_one_can_try_again(page: AppTest, server: ModelServer) -
     press(page, "Try again")
     assert transcript(page)[-2:] == [("human", "Are you there?"), ("ai", "Hello from the model.")]
     assert not page.error
-    assert not page.pagination  # a refusal is no version worth keeping
+    assert "Earlier version" not in labels(page)  # a refusal is no version worth keeping
 
 
 def test_a_greeting_cannot_be_had_again(page: AppTest) -> None:
@@ -49,9 +51,9 @@ def test_a_greeting_cannot_be_had_again(page: AppTest) -> None:
 
 def test_an_edit_that_comes_late_is_a_question_of_its_own(page: AppTest) -> None:
     say(page, "First?")
-    key = next(str(area.key) for area in page.text_area if "app.edited" in str(area.key))
+    press(page, "Edit the question")
+    page.text_area[0].set_value("Edited?").run()
     send = next(button for button in page.button if button.label == "Send")
-    next(area for area in page.text_area if area.key == key).set_value("Edited?")
     messages = page.session_state[read_settings()["session_key"]]
     messages += [HumanMessage("Second?", id="2"), AIMessage("Yes.", id="3", response_metadata={"status": "complete"})]
     send.click().run()

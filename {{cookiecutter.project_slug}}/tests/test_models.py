@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from chat import other_models
 from chat.settings import read_settings
+from features import models
 from tests.model_server import ModelServer
 from tests.pages import say
 
@@ -21,18 +21,16 @@ PROFILES = {
 
 
 @pytest.fixture
-def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def offered(monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> dict[str, Any]:
     """Let the page offer these models; return the settings, to be changed."""
-    settings = read_settings()
     settings["model"]["offered"] = ["*"]
     settings["model"]["arguments"]["temperature"] = 0.5
-    monkeypatch.setattr("chat.settings.read_settings", lambda: settings)
-    monkeypatch.setattr(other_models, "_profiles", lambda: PROFILES)
+    monkeypatch.setattr(models, "_profiles", lambda: PROFILES)
     return settings
 
 
 def test_the_chosen_model_is_asked(offered: dict[str, Any], page: AppTest, server: ModelServer) -> None:
-    choice = page.selectbox(key="app.model")
+    choice = page.selectbox[0]
     assert choice.options == [NAME, "plain", "seeing (images, no temperature)"]
     choice.set_value("seeing").run()
     say(page, "Hello")
@@ -42,14 +40,14 @@ def test_the_chosen_model_is_asked(offered: dict[str, Any], page: AppTest, serve
 
 def test_the_owner_says_which_are_offered(offered: dict[str, Any], page: AppTest) -> None:
     offered["model"]["offered"] = ["p*"]
-    assert page.run().selectbox(key="app.model").options == [NAME, "plain"]
+    assert page.run().selectbox[0].options == [NAME, "plain"]
     offered["model"]["offered"] = []
     page.run()
     assert "app.model" not in [choice.key for choice in page.selectbox]
 
 
 def test_only_models_that_chat_are_offered() -> None:
-    if not (profiles := other_models._profiles()):
+    if not (profiles := models._profiles()):
         pytest.skip("this provider's package brings no profiles")
-    offered = [name for name in profiles if other_models._is_offered(name, profiles[name], {"offered": ["*"]})]
+    offered = [name for name in profiles if models._is_offered(name, profiles[name], {"offered": ["*"]})]
     assert not [name for name in offered for kind in ("embed", "whisper", "rerank", "prompt-guard") if kind in name]

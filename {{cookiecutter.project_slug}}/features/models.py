@@ -7,31 +7,43 @@ from typing import Any
 import streamlit as st
 
 from chat.model import ChatModel
+from chat.session import Chat
 
 
-def choose_model(settings: dict[str, Any]) -> dict[str, Any]:
-    """Draw the choice and return the settings with the chosen model's name.
-
-    Parameters:
-        settings: The whole of settings.toml; `model.offered` says which models there are to choose from.
-    """
-    model = settings["model"]
+def choose(chat: Chat) -> None:
+    """Draw the choice, and let the chat use the model that was chosen for it; settings.toml says which are offered."""
+    model = chat.model_settings
     profiles = {name: profile for name, profile in _profiles().items() if _is_offered(name, profile, model)}
     if not profiles:
-        return settings
-    names = [model["name"], *sorted(profiles.keys() - {model["name"]})]
-    chosen = st.sidebar.selectbox(
-        "Model", names, key="app.model", format_func=lambda name: _label(name, profiles.get(name, {}))
+        return
+    default = model["name"]
+    names = [default, *sorted(profiles.keys() - {default})]
+    chosen = chat.kept.get("model", default)
+    chosen = chosen if chosen in names else default
+    key = f"app.model.{chat.session_key}.{default}"  # another field for another chat, and when the default has changed
+    st.sidebar.selectbox(
+        "Model",
+        names,
+        index=names.index(chosen),
+        key=key,
+        format_func=lambda name: _label(name, profiles.get(name, {})),
+        on_change=_choose,
+        args=(chat, key, names),
     )
     arguments = dict(model.get("arguments", {}))
     if not profiles.get(chosen, {}).get("temperature", True):
         arguments.pop("temperature", None)
-    return {**settings, "model": {**model, "name": chosen, "arguments": arguments}}
+    chat.settings = {**chat.settings, "model": {**model, "name": chosen, "arguments": arguments}}
+
+
+def _choose(chat: Chat, key: str, names: list[str]) -> None:
+    if (name := st.session_state[key]) in names:
+        chat.kept["model"] = name
 
 
 def _profiles() -> dict[str, Any]:
     packages = [kind.__module__.partition(".")[0] for kind in ChatModel.__mro__]
-    package = next(package for package in packages if package != "chat")  # one of ours is made from LangChain's
+    package = next(package for package in packages if package != "providers")  # one of ours is made from LangChain's
     try:
         return importlib.import_module(f"{package}.data._profiles")._PROFILES
     except ModuleNotFoundError:  # it brings none

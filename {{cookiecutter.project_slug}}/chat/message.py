@@ -1,0 +1,45 @@
+"""A message: its text, its files, and what else an answer says of itself."""
+
+from typing import Any, TypedDict, cast
+
+from langchain_core.messages import AIMessageChunk, BaseMessage
+
+
+class AnswerState(TypedDict, total=False):
+    """What an answer keeps in its `response_metadata`; questions and the greeting have nothing there."""
+
+    status: str  # "running", "complete", "stopped" or "failed"
+    error: str  # the sentence for a failed one
+    ended: str  # the sentence for one that the provider ended early; "" for a whole one
+    thinking: str  # what the model thought before it answered
+    unseen: int  # how many earlier questions the model did not see
+    feedback: int | None  # 1 for thumbs up, 0 for thumbs down
+
+
+def state_of(answer: BaseMessage) -> AnswerState:
+    """Return the state itself, not a copy."""
+    return cast(AnswerState, answer.response_metadata)
+
+
+def is_answer(message: BaseMessage) -> bool:
+    """Say whether a message answers a question, as the greeting does not."""
+    return "status" in message.response_metadata
+
+
+def text_of(message: BaseMessage) -> str:
+    """Return what was typed or answered, without the files."""
+    first = message.content[0] if message.content else ""
+    return first["text"] if isinstance(first, dict) and first["type"] == "text" else message.text
+
+
+def files_of(message: BaseMessage) -> list[dict[str, Any]]:
+    """Return the files as LangChain's standard content blocks; a question that has some begins with its text."""
+    blocks = message.content[1:] if isinstance(message.content, list) else []
+    return [block for block in blocks if isinstance(block, dict)]
+
+
+def thoughts_in(chunk: AIMessageChunk) -> str:
+    """Return what a piece of an answer brings of the model's thinking, in whichever form its provider sends that."""
+    if isinstance(chunk.content, str) and not chunk.additional_kwargs:
+        return ""
+    return "".join(block.get("reasoning", "") for block in chunk.content_blocks if block["type"] == "reasoning")

@@ -1,0 +1,62 @@
+"""The row of quiet buttons under an answer: one component, to which each feature adds its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from langchain_core.messages import BaseMessage
+from streamlit.delta_generator import DeltaGenerator
+
+HERE = Path(__file__).parent
+_component = st.components.v2.component(
+    "answer_row",
+    html="<div class=row></div>",
+    css=(HERE / "row.css").read_text(encoding="utf-8"),
+    js=(HERE / "row.js").read_text(encoding="utf-8"),
+)
+
+
+class Row:
+    """What stands in the row of one answer.
+
+    Parameters:
+        answer: The answer.
+        place: Where `draw` puts the row; None while the answer grows.
+    """
+
+    def __init__(self, answer: BaseMessage, place: DeltaGenerator | None) -> None:
+        self._key = f"app.row.{answer.id}"
+        self._place = place
+        self._items: list[dict[str, Any]] = []
+        self._callbacks: dict[str, Callable[[], Any]] = {}
+
+    def button(self, icon: str, label: str, on_click: Callable[[], Any] | None, **looks: Any) -> None:
+        """Add a button.
+
+        Parameters:
+            icon: One of https://fonts.google.com/icons
+            label: Its tooltip, and its name for a screen reader.
+            on_click: Is called as any widget's callback is; None disables the button.
+            looks: `pressed` (whether it is switched on) or `copies` (the text that it copies to the clipboard, with no
+                word to the server).
+        """
+        self._items.append({"icon": icon, "label": label, "disabled": on_click is None, **looks})
+        if on_click:
+            self._callbacks[label] = on_click
+
+    def text(self, text: str) -> None:
+        """Add a few small words."""
+        self._items.append({"text": text})
+
+    def draw(self) -> None:
+        """Draw the row, if there is anything in it."""
+        if self._place and self._items:
+            with self._place:
+                # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
+                _component(key=self._key, data=self._items, on_click_change=self._click)
+
+    def _click(self) -> None:
+        callback = self._callbacks.get(st.session_state[self._key]["click"])  # only what was offered
+        if callback:
+            callback()

@@ -1,0 +1,70 @@
+"""What one run of the page works with, and all that a browser session keeps beside the messages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import streamlit as st
+from langchain_core.language_models import BaseChatModel
+
+from chat.errors import ChatError
+from chat.history import BaseChatMessageHistory, StreamlitChatMessageHistory
+from chat.model import build_model
+from chat.settings import read_prompt, read_settings
+
+
+def session() -> dict[str, Any]:
+    """Return what this browser session keeps: the one entry of session state beside the messages and the widgets."""
+    return st.session_state.setdefault("app.session", {})
+
+
+@dataclass
+class Chat:
+    """The conversation that is open, and how it is answered.
+
+    Made anew at each run of the whole page. Features change it before `connect`; callbacks are handed it afterwards.
+
+    Parameters:
+        settings: What settings.toml says, and what the visitor has chosen instead.
+        session_key: Where session state keeps the messages.
+        read_system_prompt: Returns the system prompt. It is called in another thread, where there is no session state.
+        model: The chat model that answers, or None while nothing can be asked.
+    """
+
+    settings: dict[str, Any] = field(default_factory=lambda: read_settings())
+    session_key: str = ""
+    read_system_prompt: Callable[[], str] = field(default=lambda: read_prompt("system"))
+    model: BaseChatModel | None = None
+
+    def __post_init__(self) -> None:
+        self._settings_read = self.settings
+        self.session_key = self.session_key or self.settings["session_key"]
+
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """The [model] table of the settings."""
+        return self.settings["model"]
+
+    @cached_property
+    def history(self) -> BaseChatMessageHistory:
+        """The messages."""
+        return StreamlitChatMessageHistory(key=self.session_key)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What is kept with this conversation beside its messages, for as long as the session lives."""
+        return session().setdefault("chats", {}).setdefault(self.session_key, {})
+
+    def connect(self, key: str | None) -> None:
+        """Make the model, unless its API key is still wanted (None), and greet."""
+        self.model = build_model(self.settings, key) if key is not None else None
+        if not self.history.messages and (greeting := read_prompt("greeting")).strip():
+            self.history.add_ai_message(greeting)
+
+    def is_outdated(self) -> bool:
+        """Say whether settings.toml has been edited since this was made."""
+        try:
+            return read_settings() is not self._settings_read
+        except ChatError:  # the page says so
+            return True

@@ -1,0 +1,86 @@
+"""The messages on the page: the latest ones, and an answer that is drawn while it grows."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+from langchain_core.messages import BaseMessage
+from streamlit.delta_generator import DeltaGenerator
+
+from chat.markdown import with_dollars
+from chat.message import state_of, text_of
+from chat.row import Row
+from chat.session import Chat
+from chat.turn import Turn, running_turn
+
+LATEST = 10  # messages drawn at first; up to 9 more, so that those on the page seldom change places
+MORE = 50
+
+
+def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
+    """Return the messages to draw; where there are earlier ones, draw a button that brings them."""
+    messages = chat.history.messages
+    hidden = max(0, len(messages) - LATEST - chat.kept.get("earlier", 0)) // LATEST * LATEST
+    if hidden and messages[hidden].type == "ai":  # with its question
+        hidden -= 1
+    if hidden:
+        label = f"Show earlier messages ({hidden:,})"
+        place.button(label, key="app.show_earlier", type="tertiary", on_click=_show_more, args=(chat,))
+    return messages[hidden:]
+
+
+def _show_more(chat: Chat) -> None:
+    chat.kept["earlier"] = chat.kept.get("earlier", 0) + MORE
+
+
+def draw_question(question: BaseMessage) -> DeltaGenerator:
+    """Draw a question, and return its place."""
+    place = st.empty()
+    place.text(text_of(question))  # as typed: a price in $ is no formula
+    return place
+
+
+def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
+    """Draw an answer, to its end if it still grows, and return the row of buttons below it, which is still empty."""
+    thoughts, text, below = st.empty(), st.empty(), st.empty()
+    turn = running_turn(chat.history)
+    if turn and turn.answer is answer:
+        below.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop", shortcut="esc")
+        _follow(turn, thoughts, text)
+        if turn.running:  # the next run of the page follows on
+            return Row(answer, None)
+    _draw_thoughts(thoughts, answer)
+    if answer.text:
+        text.markdown(with_dollars(answer.text))
+    else:
+        text.empty()
+    state = state_of(answer)
+    notes = ["Stopped" if state.get("status") == "stopped" else "", state.get("ended", "")]
+    if any(notes) or state.get("error"):
+        below = below.container(gap="small")
+        for note in filter(None, notes):
+            below.caption(note)
+        if error := state.get("error"):
+            below.error(error)
+    return Row(answer, below)
+
+
+def _follow(turn: Turn, thoughts: DeltaGenerator, text: DeltaGenerator) -> None:
+    for so_far in turn.follow():
+        if turn.note:
+            text.info(turn.note)
+        elif so_far:
+            text.markdown(with_dollars(so_far))
+        else:
+            _draw_thoughts(thoughts, turn.answer)
+            text.skeleton(40)
+
+
+def _draw_thoughts(place: DeltaGenerator, answer: BaseMessage) -> None:
+    if thinking := state_of(answer).get("thinking"):
+        place.expander("Thinking", icon=":material/psychology:").markdown(thinking)
+
+
+def show_unseen(chat: Chat) -> None:
+    """Say how much of a long chat the model no longer sees."""
+    if chat.history.messages and (unseen := state_of(chat.history.messages[-1]).get("unseen")):
+        st.caption(f"This chat is long: the model no longer sees the first {unseen} questions and their answers.")

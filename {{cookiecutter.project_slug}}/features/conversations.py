@@ -1,0 +1,161 @@
+"""Several conversations in the sidebar: new, rename, delete with undo, switch."""
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from chat.markdown import plain
+from chat.message import text_of
+from chat.session import Chat, session
+
+UNTITLED = "Untitled chat"
+# The list scrolls by itself, so that what stands below it stays in sight. A menu's name tells a screen reader which
+# chat it belongs to; the eye sees that. On a phone, where the sidebar covers the page, some buttons fold it away, as
+# those of Streamlit's own navigation do.
+STYLE_AND_SCRIPT = """<style>
+.st-key-app-chats { max-height: 45vh; overflow-y: auto }
+.st-key-app-chats button { min-height: 2rem; padding: 0.25rem 0.5rem; border-color: transparent }
+.st-key-app-chats button [data-testid=stMarkdownContainer] p { overflow: hidden; text-overflow: ellipsis }
+[class*=st-key-app-open] button > div { justify-content: start; min-width: 0 }
+[class*=st-key-app-open] button[kind=secondary] { background: #80808028 }
+[class*=st-key-app-menu] button div[aria-hidden=true] { display: none }
+[class*=st-key-app-menu] [data-testid=stMarkdownContainer] { position: absolute; clip-path: inset(50%) }
+</style>
+<script>
+document.body.onclick = ({ target }) => {
+  if (innerWidth < 768 && target.closest(".st-key-app-new, .st-key-app-undo, [class*=st-key-app-open]"))
+    document.querySelector("[data-testid=stSidebarCollapseButton] button").click()
+}
+</script>"""
+
+
+@dataclass
+class _Chats:
+    """The session's conversations.
+
+    Parameters:
+        first: The session key of the first one; the others' are derived from it.
+        names: What the user has called each, by session key; "" means its first question.
+        open: The session key of the one that is open.
+        deleted: The session keys of those that can be had back.
+        drawn: The titles that the sidebar shows.
+        renamed: The session key of the one whose name is being changed, or "".
+        begun: How many there have been.
+    """
+
+    first: str
+    names: dict[str, str]
+    open: str
+    deleted: list[str] = field(default_factory=list)
+    drawn: dict[str, str] = field(default_factory=dict)
+    renamed: str = ""
+    begun: int = 1
+
+    def kept(self) -> list[str]:
+        return [key for key in reversed(self.names) if key not in self.deleted]
+
+    def title(self, key: str) -> str:
+        return self.names[key] or _first_question(key) or UNTITLED
+
+
+def choose(chat: Chat) -> None:
+    """Draw the list, and turn the chat to the conversation that is open."""
+    chats: _Chats | None = session().get("conversations")
+    if not chats or chats.first != chat.session_key:  # at first, and when settings.toml has another key
+        key = chat.session_key
+        chats = session()["conversations"] = _Chats(key, {key: ""}, key)
+    chats.drawn = {key: chats.title(key) for key in chats.kept()}
+    with st.sidebar:
+        st.button(
+            "New chat",
+            key="app.new",
+            icon=":material/edit_square:",
+            width="stretch",
+            shortcut="ctrl+shift+o",
+            on_click=_begin,
+            args=(chats,),
+        )
+        with st.container(key="app.chats", gap=None):
+            for key in chats.drawn:
+                _draw(chats, key)
+        if chats.deleted:
+            undo = ":material/undo:"
+            st.button("Undo delete", key="app.undo", icon=undo, width="stretch", on_click=_undo, args=(chats,))
+        note = st.container(gap=None)
+        note.caption("Chats live as long as this tab: a reload ends them.")
+        note.html(STYLE_AND_SCRIPT, unsafe_allow_javascript=True)
+    chat.session_key = chats.open
+
+
+def show_new_title(chat: Chat) -> None:
+    """Draw the whole page again when the first question has given the chat its title."""
+    chats: _Chats = session()["conversations"]
+    if chats.drawn.get(chat.session_key) != chats.title(chat.session_key):
+        st.rerun()
+
+
+def _first_question(key: str) -> str:
+    questions = (text_of(message) for message in st.session_state.get(key, []) if message.type == "human")
+    return " ".join(next(questions, "").split())[:60]
+
+
+def _draw(chats: _Chats, key: str) -> None:
+    title = plain(chats.drawn[key])
+    if chats.renamed == key:
+        name = chats.names[key] or _first_question(key)
+        field_key = f"app.name.{key}"
+        st.text_input("New name", name, key=field_key, on_change=_rename, args=(chats, key))
+        st.button("Done", key="app.renaming_done", on_click=_rename, args=(chats, key))
+        return
+    row = st.container(horizontal=True, gap=None, wrap=False)
+    kind = "secondary" if key == chats.open else "tertiary"
+    row.button(title, key=f"app.open.{key}", type=kind, width="stretch", on_click=_open, args=(chats, key))
+    row.menu_button(
+        f"Options of {title}",
+        ["Rename", "Delete"],
+        icon=":material/more_vert:",
+        help="Rename or delete",
+        type="tertiary",
+        key=f"app.menu.{key}",
+        on_click=_act,
+        args=(chats, key),
+    )
+
+
+# A second click may come before the page has changed: what it was meant for may be gone.
+
+
+def _begin(chats: _Chats) -> None:
+    if empty := [key for key in chats.kept() if not _first_question(key)]:
+        chats.open = empty[0]
+        return
+    chats.begun += 1
+    chats.open = f"{chats.first} {chats.begun}"
+    chats.names[chats.open] = ""
+
+
+def _open(chats: _Chats, key: str) -> None:
+    if key in chats.kept():
+        chats.open = key
+
+
+def _rename(chats: _Chats, key: str) -> None:
+    name = st.session_state[f"app.name.{key}"].strip()[:60]
+    chats.names[key] = "" if name == _first_question(key) else name
+    chats.renamed = ""
+
+
+def _act(chats: _Chats, key: str) -> None:
+    if st.session_state[f"app.menu.{key}"] == "Rename":
+        chats.renamed = key
+    elif key in chats.kept():
+        chats.deleted.append(key)
+        if not (kept := chats.kept()):
+            _begin(chats)
+        elif chats.open == key:
+            chats.open = kept[0]
+
+
+def _undo(chats: _Chats) -> None:
+    if chats.deleted:
+        _open(chats, chats.deleted.pop())

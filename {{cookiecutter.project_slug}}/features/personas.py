@@ -1,0 +1,98 @@
+"""Personas: each file in prompts/ is one. A chat has its own, and may use an edited prompt."""
+
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from chat.session import Chat
+from chat.settings import PROMPTS, read_prompt
+
+NOT_OTHER_PERSONAS = {"system", "greeting", "starters"}
+
+
+def choose(chat: Chat) -> None:
+    """Draw the choice, and let the chat use the persona that was chosen for it."""
+    names = ["system", *sorted({path.stem for path in PROMPTS.glob("*.md")} - NOT_OTHER_PERSONAS)]
+    name = chat.kept.get("persona", "system")
+    name = name if name in names else "system"  # its file has gone
+    edited: dict[str, str] = chat.kept.setdefault("edited_prompts", {})
+    chat.read_system_prompt = lambda: edited[name] if name in edited else read_prompt(name)
+    key = f"app.persona.{chat.session_key}"
+    with st.sidebar:
+        st.selectbox(
+            "Persona",
+            names,
+            index=names.index(name),
+            key=key,
+            format_func=_title,
+            on_change=_choose,
+            args=(chat, key, names),
+        )
+        label = "Edit the prompt (edited)" if name in edited else "Edit the prompt"
+        st.button(label, icon=":material/edit:", width="stretch", on_click=_open_editor, args=(chat, True))
+    if chat.kept.get("editing_prompt"):
+        st.dialog("Edit the prompt", width="large", on_dismiss=lambda: _open_editor(chat, False))(_edit)(chat, name)
+
+
+def _title(name: str) -> str:
+    return "Default" if name == "system" else name.replace("_", " ").replace("-", " ").capitalize()
+
+
+def _choose(chat: Chat, key: str, names: list[str]) -> None:
+    if (name := st.session_state[key]) in names:
+        chat.kept["persona"] = name
+
+
+def _open_editor(chat: Chat, is_open: bool) -> None:
+    chat.kept["editing_prompt"] = is_open
+
+
+def _edit(chat: Chat, name: str) -> None:
+    if not chat.kept.get("editing_prompt"):
+        st.rerun()
+    text = chat.read_system_prompt()
+    key = f"app.prompt.{name}.{hash(text)}"  # another field when the file has changed
+    st.text_area(f"System prompt of the persona {_title(name)}", text, height=400, key=key)
+    st.caption("It counts from the next message on, in this chat only." + _saving_note())
+    with st.container(horizontal=True):
+        st.button("Use in this chat", type="primary", on_click=_use, args=(chat, name, key))
+        if name in chat.kept["edited_prompts"]:
+            st.button(f"Back to prompts/{name}.md", on_click=_revert, args=(chat, name))
+        if _is_development():
+            st.button(f"Save to prompts/{name}.md", on_click=_save, args=(chat, name, key))
+    if problem := chat.kept.pop("prompt_problem", ""):
+        st.error(problem)
+
+
+def _saving_note() -> str:
+    return " Saved to the file, it counts in every chat." if _is_development() else ""
+
+
+def _use(chat: Chat, name: str, key: str) -> None:
+    chat.kept["edited_prompts"][name] = st.session_state[key]
+    _open_editor(chat, False)
+
+
+def _revert(chat: Chat, name: str) -> None:
+    chat.kept["edited_prompts"].pop(name, None)
+    _open_editor(chat, False)
+
+
+def _save(chat: Chat, name: str, key: str) -> None:
+    _use(chat, name, key)
+    file = PROMPTS / f"{name}.md"
+    try:
+        file.with_suffix(".new").write_text(st.session_state[key], encoding="utf-8", newline="")
+        file.with_suffix(".new").replace(file)  # a full disk leaves the old one whole
+    except OSError as error:
+        problem = f"prompts/{file.name} cannot be written ({error.strerror}): the edit counts in this chat only."
+        chat.kept.update(prompt_problem=problem, editing_prompt=True)
+    else:
+        _revert(chat, name)
+
+
+def _is_development() -> bool:
+    """Say whether the page is open on the developer's own screen: no server, and no visitor, may change files."""
+    # Behind a tunnel, everybody comes from this machine, but under another name.
+    here = urlsplit(st.context.url or "").hostname in ("localhost", "127.0.0.1", "::1")
+    return here and st.context.ip_address is None and not st.get_option("server.headless")

@@ -1,0 +1,123 @@
+"""The last answer again, or to an edited question; the versions so far can be paged through."""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+from langchain_core.messages import BaseMessage, HumanMessage
+from streamlit.delta_generator import DeltaGenerator
+
+from chat.message import is_answer, text_of
+from chat.row import Row
+from chat.session import Chat
+from chat.turn import start
+
+Version = list[BaseMessage]  # a question and its answer
+
+_editor = st.components.v2.component(
+    "edit_question",
+    html="""<textarea aria-label="Your question"></textarea>
+<button class="send">Send</button><button>Cancel</button>""",
+    css="""
+textarea { width: 100%; box-sizing: border-box; resize: none; field-sizing: content; font: inherit; color: inherit;
+           background: none; padding: 8px;
+           border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius) }
+button { font: inherit; color: inherit; background: none; cursor: pointer; margin: 8px 8px 0 0; padding: 4px 12px;
+         border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius) }
+.send { color: var(--st-background-color); background: var(--st-primary-color); border-color: transparent }
+""",
+    js="""export default ({ parentElement, data, setTriggerValue }) => {
+  const field = parentElement.querySelector("textarea")
+  const [send, cancel] = parentElement.querySelectorAll("button")
+  send.onclick = () => setTriggerValue("send", field.value)
+  cancel.onclick = () => setTriggerValue("cancel", true)
+  field.onkeydown = (event) => {
+    if (event.key === "Escape") cancel.click()
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return
+    event.preventDefault()
+    send.click()
+  }
+  if (field.dataset.begun) return
+  field.dataset.begun = true
+  field.value = data[0]
+  field.focus()
+}""",
+)
+
+
+def offer(row: Row, message: BaseMessage, chat: Chat) -> None:
+    """Add "Try again", "Edit" and the pages under the last answer; without a model, the pages alone."""
+    if message is not chat.history.messages[-1] or not is_answer(message):
+        return
+    question = chat.history.messages[-2]
+    if chat.model:
+        row.button("refresh", "Try again", partial(_ask_again, chat, message))
+        row.button("edit", "Edit the question", partial(_open_editor, chat, question))
+    versions = _versions(chat, question)
+    shown = next((number for number, version in enumerate(versions) if version[1] is message), 0)
+    if len(versions) > 1:
+        for step, icon, label in ((-1, "chevron_left", "Earlier version"), (1, "chevron_right", "Later version")):
+            there = 0 <= shown + step < len(versions)
+            row.button(icon, label, partial(_show, chat, question, shown + step) if there else None)
+            if step < 0:
+                row.text(f"{shown + 1}/{len(versions)}")
+
+
+def edit(place: DeltaGenerator, question: BaseMessage, chat: Chat) -> None:
+    """Draw a field in the question's place while it is edited."""
+    if chat.model and chat.kept.get("editing", "") == question.id:
+        key = f"app.edit.{question.id}"
+        with place:
+            # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
+            _editor(
+                key=key,
+                data=[text_of(question)],
+                on_send_change=partial(_ask_edited, chat, question, key),
+                on_cancel_change=partial(_close_editor, chat),
+            )
+
+
+def _versions(chat: Chat, question: BaseMessage) -> list[Version]:
+    return chat.kept.setdefault("versions", {}).get(question.id, [])
+
+
+# A click may come when what it was meant for is no longer the last answer: each callback looks first.
+
+
+def _open_editor(chat: Chat, question: BaseMessage) -> None:
+    chat.kept["editing"] = question.id
+
+
+def _close_editor(chat: Chat) -> None:
+    chat.kept.pop("editing", None)
+
+
+def _ask_again(chat: Chat, answer: BaseMessage) -> None:
+    if answer is chat.history.messages[-1]:
+        _replace(chat, chat.history.messages[-2].content)
+
+
+def _ask_edited(chat: Chat, question: BaseMessage, key: str) -> None:
+    text = st.session_state[key]["send"]
+    if not isinstance(text, str) or not text.strip():
+        return
+    _close_editor(chat)
+    if question.id != chat.history.messages[-2].id:
+        start(HumanMessage(text), chat)
+        return
+    old = chat.history.messages[-2].content
+    _replace(chat, text if isinstance(old, str) else [{"type": "text", "text": text}, *old[1:]])
+
+
+def _replace(chat: Chat, content: Any) -> None:
+    *earlier, question, answer = chat.history.messages
+    versions = _versions(chat, question) or [[question, answer]]
+    chat.history.messages[:] = earlier
+    start(HumanMessage(content, id=question.id), chat)
+    worth_keeping = [version for version in versions if version[1].text or version[0].content != content]
+    chat.kept["versions"][question.id] = [*worth_keeping, chat.history.messages[-2:]]
+
+
+def _show(chat: Chat, question: BaseMessage, number: int) -> None:
+    if question.id == chat.history.messages[-2].id:  # each version of it has this id
+        chat.history.messages[-2:] = _versions(chat, question)[number]

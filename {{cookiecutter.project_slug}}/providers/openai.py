@@ -1,0 +1,28 @@
+"""Chat models that go through OpenAI's client, without the detour that it takes with each message."""
+
+from typing import Any
+
+import langchain_openai
+
+
+class MessagesAsTheyAre:
+    """Mixin: the messages, which LangChain has made ready to be sent, are sent without another look at each.
+
+    OpenAI's client walks through all of them (`openai._utils._transform`), which changes nothing and takes 0.1 to 0.35
+    ms a message: in a chat of 100, half of what a turn costs. What stands in `extra_body` it only copies.
+    """
+
+    def _get_request_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        payload: dict[str, Any] = super()._get_request_payload(*args, **kwargs)  # ty: ignore[unresolved-attribute]
+        if "messages" in payload:  # the Responses API has no such thing
+            payload["extra_body"] = {**(payload.get("extra_body") or {}), "messages": payload["messages"]}
+            payload["messages"] = []
+        return payload
+
+
+class ChatOpenAI(MessagesAsTheyAre, langchain_openai.ChatOpenAI):
+    """OpenAI's chat model, or that of a server that speaks its protocol."""
+
+
+class AzureChatOpenAI(MessagesAsTheyAre, langchain_openai.AzureChatOpenAI):
+    """Azure OpenAI's chat model."""
