@@ -1,7 +1,7 @@
 """How fast is the generated app, beside a plain one after LangChain's guide, Chainlit, and a bare websocket?
 
     uv run python benchmarks/chats.py [--rounds 3] [--users 40] [--only opening,turns] [--ways app,plain]
-                                      [--minutes 4] [--plot docs/images/performance.svg]
+                                      [--minutes 4] [--before FOLDER] [--plot docs/images/performance.svg]
 
 Everything runs on this machine, each server in its own process, in turn: every round measures each way once. The table
 has medians over the rounds (minimum to maximum), ratios between values of the same round, and what the measuring
@@ -115,7 +115,7 @@ class Bench:
 
     async def long(self, way: Way) -> Numbers:
         """One user, in a short chat and in a long one."""
-        async with running(way, "long_chat.py") as server:
+        async with running(way, way.long) as server:
             times, received = {}, {}
             for length in (10, 10_000):
                 user = way.user(server.port)
@@ -131,7 +131,7 @@ class Bench:
     async def browser(self, way: Way) -> Numbers:
         """A person types and scrolls, in a short chat, in a long one, and when earlier messages have been asked for."""
         numbers: Numbers = {}
-        async with running(way, "long_chat.py") as server:
+        async with running(way, way.long) as server:
             for length, clicks in ((10, 0), (10_000, 0), (10_000, 10)):
                 drawn, key, frame = await feel(server.port, length, clicks)
                 chat = f"in a chat of {length:,} messages, {drawn} drawn, ms"
@@ -221,20 +221,20 @@ class Bench:
 
 # What is measured of which ways; the rest has no such thing (a floor without a page, Chainlit without a wrapper).
 MEASURES: dict[str, tuple[Callable[[Bench, Way], Awaitable[Numbers]], tuple[str, ...]]] = {
-    "opening": (Bench.opening, ("app", "plain", "plain_streaming", "chainlit")),
+    "opening": (Bench.opening, ("app", "app_before", "plain", "plain_streaming", "chainlit")),
     "turns": (
         Bench.turns,
-        ("app", "app_without_features", "plain", "plain_streaming", "chainlit", "bare_websocket"),
+        ("app", "app_before", "app_without_features", "plain", "plain_streaming", "chainlit", "bare_websocket"),
     ),
     "processes": (Bench.processes, ("app",)),
-    "answer": (Bench.answer, ("app", "plain", "plain_streaming", "chainlit", "bare_websocket")),
-    "start": (Bench.start, ("app", "plain", "plain_streaming", "chainlit")),
-    "long": (Bench.long, ("app", "plain")),
-    "browser": (Bench.browser, ("app",)),
-    "memory": (Bench.memory, ("app", "plain", "chainlit")),
+    "answer": (Bench.answer, ("app", "app_before", "plain", "plain_streaming", "chainlit", "bare_websocket")),
+    "start": (Bench.start, ("app", "app_before", "plain", "plain_streaming", "chainlit")),
+    "long": (Bench.long, ("app", "app_before", "plain")),
+    "browser": (Bench.browser, ("app", "app_before")),
+    "memory": (Bench.memory, ("app", "app_before", "plain", "chainlit")),
     "alone": (Bench.alone, ("bare_websocket",)),
 }
-WAYS = MEASURES["turns"][1]
+WAYS = [way for way in MEASURES["turns"][1] if way != "app_before"]
 
 
 async def measure(bench: Bench, rounds: int, only: list[str], compared: dict[str, Way]) -> dict[str, dict[str, list]]:
@@ -265,7 +265,7 @@ def table(results: dict[str, dict[str, list[float]]], names: list[str]) -> str:
         results: What `measure` returned.
         names: Of the ways, one column each.
     """
-    others = [name for name in ("plain", "Chainlit") if name in names]
+    others = [name for name in ("the app before", "plain", "Chainlit") if name in names]
     lines = ["| " + " | ".join(["", *names, *(f"the app : {other}" for other in others)]) + " |"]
     lines.append("|---" * (1 + len(names) + len(others)) + "|")
     for label, of in results.items():
@@ -309,6 +309,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=4, help="how long the memory is watched, for each way")
     parser.add_argument("--only", default=",".join(MEASURES), help="measures, by comma")
     parser.add_argument("--ways", default=",".join(WAYS), help="what is compared, by comma")
+    parser.add_argument("--before", type=Path, help="an openai app of an earlier version, to be compared too")
     parser.add_argument("--plot", type=Path, help="the SVG file to draw")
     options = parser.parse_args()
     only = options.only.split(",")
@@ -322,7 +323,8 @@ def main() -> None:
         print("The browser is not measured: there is no Chromium here (apt-get install chromium).")
 
     with tempfile.TemporaryDirectory() as folder, model_server(Path(folder)) as model:
-        compared = ways(Path(folder), options.ways.split(","))
+        wanted = options.ways.split(",") + (["app_before"] if options.before else [])
+        compared = ways(Path(folder), wanted, options.before)
         bench = Bench(options.users, options.minutes, model)
 
         async def run() -> dict[str, dict[str, list[float]]]:

@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 PATIENCE_SECONDS = 120
+WHOLE_RUN = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 _names = (f"u{number}" for number in itertools.count())
 
 
@@ -134,7 +135,7 @@ class StreamlitUser(User):
 
     path = "/_stcore/stream"
     subprotocols = ("streamlit", "PLACEHOLDER_AUTH_TOKEN")
-    _chat_input = ""
+    _chat_input = _fragment = ""
 
     async def _enter(self, query: str) -> None:
         self._query = query
@@ -142,6 +143,7 @@ class StreamlitUser(User):
 
     async def _say(self, text: str) -> None:
         message = BackMsg()
+        message.rerun_script.fragment_id = self._fragment
         message.rerun_script.widget_states.widgets.add(id=self._chat_input).chat_input_value.data = text
         await self._rerun(message)
 
@@ -154,9 +156,10 @@ class StreamlitUser(User):
         if message.HasField("delta"):
             if message.delta.new_element.HasField("chat_input"):
                 self._chat_input = message.delta.new_element.chat_input.id
+                self._fragment = message.delta.fragment_id
                 if not message.delta.new_element.chat_input.disabled:
                     self.could_type = self.could_type or time.monotonic()
-        elif message.HasField("script_finished") and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+        elif message.HasField("script_finished") and message.script_finished in WHOLE_RUN:
             if not self._chat_input:
                 self._failure = "the page has nowhere to type"
             self._end_turn()

@@ -1,10 +1,9 @@
-"""Run the chat app beside this file with a session that has a long past: `?messages=10000` in the page's address.
+"""Run the page beside this file with a session that has a long past: `?messages=10000` in the page's address.
 
 The past is put into the session's state, where the memory guide keeps it, so the same file serves the app and a plain
 one; an upload would need a feature that only the app has.
 """
 
-import runpy
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,5 +19,5 @@ if KEY not in st.session_state:
         done = {"status": "complete"}
         messages.append(AIMessage(f"This is answer {number}. " * 4, id=str(uuid4()), response_metadata=done))
 
-app = Path(__file__).with_name("app.py")
-runpy.run_path(str(app if app.exists() else app.with_name("plain.py")), run_name="__main__")
+page = next(file for name in ("page.py", "app.py", "plain.py") if (file := Path(__file__).with_name(name)).exists())
+exec(compile(page.read_text(encoding="utf-8"), page, "exec"), globals() | {"__file__": str(page)})

@@ -20,6 +20,7 @@ from tests.baking import UV, copy_app, install
 from tests.features import FEATURES, take_out
 
 HERE = Path(__file__).parent
+LONG = "long_app.py"
 PLAIN = ("streamlit>=1.67,<2", "langchain-core>=1.7,<2", "langchain-community>=0.4.2,<0.5", "langchain-openai>=1.7,<2")
 CHAINLIT = ("chainlit>=2.12,<3", "langchain-core>=1.7,<2", "langchain-openai>=1.7,<2")
 HAPROXY = """
@@ -49,6 +50,7 @@ class Way(NamedTuple):
         folder: Where it is started.
         python: The Python that it runs with.
         script: The file in the folder that the command runs.
+        long: The file that does the same with a session that has a long past.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Way(NamedTuple):
     folder: Path
     python: Path
     script: str
+    long: str = "long_chat.py"
 
 
 class Process:
@@ -182,22 +185,30 @@ def has_proxy() -> bool:
     return bool(_haproxy())
 
 
-def ways(folder: Path, wanted: Sequence[str]) -> dict[str, Way]:
+def ways(folder: Path, wanted: Sequence[str], before: Path | None = None) -> dict[str, Way]:
     """Make what is wanted ready to start: the app generated and installed, the others in environments of their own.
 
     Parameters:
         folder: An empty folder, which takes what is made.
+        before: An installed openai app that an earlier version of the template has made.
         wanted: Of "app", "app_without_features", "plain", "plain_streaming", "chainlit", "bare_websocket".
     """
     app = install(model_provider="openai", project_slug="measured")
     shutil.copytree(HERE / "baselines", folder, dirs_exist_ok=True)
-    shutil.copy(HERE / "long_chat.py", folder)
-    shutil.copy(HERE / "long_chat.py", app)
+    for place in (folder, app, *([before] if before else [])):
+        shutil.copy(HERE / "long_chat.py", place)
+    app_file = (app / "app.py").read_text(encoding="utf-8")
+    (app / LONG).write_text(app_file.replace('"page.py"', '"long_chat.py"'), encoding="utf-8")
     python = app / ".venv" / "bin" / "python"
     # The app is started as its Dockerfile says, a plain one with Streamlit's default settings.
     production = json.loads((app / "Dockerfile").read_text().partition("\nCMD ")[2].replace("\\\n", ""))
     production += ["--server.port={port}", "--server.address=127.0.0.1"]
-    made = {"app": Way("the app", StreamlitUser, production, app, python, "app.py")}
+    made = {"app": Way("the app", StreamlitUser, production, app, python, "app.py", LONG)}
+    if before:
+        command = [str(before / production[0]), *production[1:]]
+        made["app_before"] = made["app"]._replace(
+            name="the app before", folder=before, long="long_chat.py", command=command
+        )
     take_out(without := copy_app(app, folder / "without_features"), FEATURES)
     made["app_without_features"] = made["app"]._replace(name="the app without features", folder=without)
     if {"plain", "plain_streaming"} & {*wanted}:

@@ -6,14 +6,16 @@ messages are those of streamlit's frontend/connection/src/WebsocketConnection.ts
 
 import asyncio
 import contextlib
+import json
 from typing import Self
 
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Delta_pb2 import Delta
-from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+
+WHOLE_RUN = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 
 
 class Session:
@@ -29,6 +31,7 @@ class Session:
         self._session_id = ""
         self._deltas: dict[tuple[int, ...], Delta] = {}
         self._seen: set[tuple[int, ...]] = set()
+        self._fragments: set[str] = set()
         self._drawn = asyncio.Event()
         self.bytes_received = 0
 
@@ -69,14 +72,23 @@ class Session:
         async with asyncio.timeout(60):
             while not self._has("chat_input"):
                 await asyncio.sleep(0.01)
-        widget = WidgetState(id=self._find("chat_input").chat_input.id)
+        delta = self._find("chat_input")
+        widget = WidgetState(id=delta.new_element.chat_input.id)
         widget.chat_input_value.data = text
-        await self._rerun(widget)
+        await self._rerun(widget, delta.fragment_id)
 
     async def press(self, label: str) -> bool:
         """Press the button with this label; return whether there was one."""
         if self._has("button", label):
-            await self._rerun(WidgetState(id=self._find("button", label).button.id, trigger_value=True))
+            delta = self._find("button", label)
+            await self._rerun(WidgetState(id=delta.new_element.button.id, trigger_value=True), delta.fragment_id)
+            return True
+        if self._has("bidi_component", label):
+            delta = self._find("bidi_component", label)
+            # Source: makeTriggerId in streamlit's frontend/lib/src/components/widgets/BidiComponent/utils/idBuilder.ts
+            widget = WidgetState(id=f"$$STREAMLIT_INTERNAL_KEY_{delta.new_element.bidi_component.id}__events")
+            widget.json_trigger_value = json.dumps([{"event": "click", "value": label}])
+            await self._rerun(widget, delta.fragment_id)
             return True
         return False
 
@@ -108,19 +120,20 @@ class Session:
             return bool(self._find(kind, label))
         return False
 
-    def _find(self, kind: str, label: str = "") -> Element:
+    def _find(self, kind: str, label: str = "") -> Delta:
         for delta in self._deltas.values():
             if delta.HasField("new_element") and delta.new_element.HasField(kind):
                 element = delta.new_element
-                if not label or element.button.label == label:
-                    return element
+                if not label or element.button.label == label or f'"{label}"' in element.bidi_component.json:
+                    return delta
         raise LookupError(f"the page has no {kind} {label}")
 
-    async def _rerun(self, *widgets: WidgetState) -> None:
+    async def _rerun(self, widget: WidgetState | None = None, fragment_id: str = "") -> None:
         self._drawn.clear()
         message = BackMsg()
         message.rerun_script.query_string = ""
-        message.rerun_script.widget_states.widgets.extend(widgets)
+        message.rerun_script.fragment_id = fragment_id
+        message.rerun_script.widget_states.widgets.extend([widget] if widget else [])
         await self._socket.send(message.SerializeToString())
 
     async def _read(self) -> None:
@@ -130,6 +143,7 @@ class Session:
             match message.WhichOneof("type"):
                 case "new_session":
                     self._session_id = message.new_session.initialize.session_id
+                    self._fragments = set(message.metadata.run.fragment_ids)
                     self._seen = set()
                 case "delta":
                     path = tuple(message.metadata.delta_path)
@@ -140,9 +154,17 @@ class Session:
                         self._forget_below(path)
                         self._deltas[path] = message.delta
                 case "script_finished":
-                    if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
-                        self._deltas = {path: delta for path, delta in self._deltas.items() if path in self._seen}
+                    if message.script_finished in WHOLE_RUN:
+                        self._forget_stale()
                         self._drawn.set()
+
+    def _forget_stale(self) -> None:
+        """Drop what the run has not drawn: of its fragments, if it was one of fragments, else of the page."""
+        self._deltas = {
+            path: delta
+            for path, delta in self._deltas.items()
+            if path in self._seen or (self._fragments and delta.fragment_id not in self._fragments)
+        }
 
     def _forget_below(self, path: tuple[int, ...]) -> None:
         for other in [other for other in self._deltas if other[: len(path)] == path]:

@@ -9,10 +9,6 @@ from tests.baking import REPOSITORY, UV, install, run
 from tests.features import FEATURES, take_out
 
 
-def test_the_readme_has_the_features() -> None:
-    assert len(FEATURES) >= 9
-
-
 @pytest.mark.installs
 @pytest.mark.parametrize("feature", [*FEATURES, "all"])
 def test_an_app_works_without(feature: str, tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ from starlette.middleware import Middleware
 from chat.settings import allowed_hosts
 from server.gate import OneEventAtATime
 from server.headers import SecurityHeaders
-from server.warm_up import importing
+from server.warm_up import WarmUp
 
+warm_up = WarmUp("chat.turn", "chat.session:prepare")
 app = st.App(
     "page.py",
-    lifespan=importing("chat.session", "chat.turn"),
-    middleware=[Middleware(SecurityHeaders, allowed_hosts), Middleware(OneEventAtATime)],
+    lifespan=warm_up.lifespan,
+    middleware=[Middleware(SecurityHeaders, allowed_hosts), Middleware(OneEventAtATime, warm_up.join)],
 )

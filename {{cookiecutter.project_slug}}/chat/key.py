@@ -7,17 +7,22 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 
+def key_of_machine(model_settings: dict[str, Any]) -> str | None:
+    """Return the API key that this machine has, "" where the provider needs none, or None."""
+    if not (variable := model_settings["key_variable"]):
+        return ""
+    # Streamlit puts what stands in secrets.toml into the environment when it starts.
+    return os.environ.get(variable, "").strip() or None
+
+
 def ask_for_key(model_settings: dict[str, Any]) -> str | None:
     """Return the API key, "" where the provider needs none, or None while one is still wanted, which the page asks for.
 
     A key typed at the page stays in this session's state: no other session, file or log sees it.
     """
     notice = st.empty()  # keeps its place when the key is there, or all below it would be drawn anew
-    variable = model_settings["key_variable"]
-    if not variable:
-        return ""
-    # Streamlit puts what stands in secrets.toml into the environment when it starts.
-    if key := os.environ.get(variable, "").strip():
+    variable, key = model_settings["key_variable"], key_of_machine(model_settings)
+    if key is not None:
         return _checked(key, variable, notice)
     provider, page, place = model_settings["provider"], model_settings["key_page"], notice.container()
     key = _checked(st.session_state.get("app.api_key", "").strip(), "that API key", place)

@@ -1,49 +1,54 @@
 """The provider's chat model, built once per process (and once per key typed into the page)."""
 
+import functools
+import json
 import os
+import threading
 from typing import Any
 
-import streamlit as st
-
 from chat.errors import ChatError, sentence_for
+from server.kept import keep
 
 # isort: split
 from {{ cookiecutter._providers[cookiecutter.model_provider].module }} import {{ cookiecutter._providers[cookiecutter.model_provider].class }} as ChatModel
 
+_lock = threading.Lock()
 
-# A dict is hashed as a whole: entry by entry, it takes 0.3 ms of each run of the page.
-@st.cache_resource(show_spinner="Starting the model …", max_entries=100, hash_funcs={dict: repr})
+
 def build_model(settings: dict[str, Any], key: str) -> ChatModel:
-    """Return the chat model that settings.toml describes.
+    """Return the chat model that the settings describe.
 
     Parameters:
-        settings: The whole of settings.toml.
+        settings: What settings.toml says, and what the visitor has chosen instead.
         key: The provider's API key; "" where it needs none.
 
     Raises:
         ChatError: The provider's class does not take what settings.toml or the environment says.
     """
+    with _lock:
+        return _build(json.dumps({"model": settings["model"], "environment": settings.get("environment", {})}), key)
+
+
+@functools.lru_cache(maxsize=100)
+def _build(settings_json: str, key: str) -> ChatModel:
+    settings = json.loads(settings_json)
+    model, environment = settings["model"], settings["environment"]
     try:
         # What the client reads from the environment: the machine's own setting wins over settings.toml.
-        for variable, value in settings.get("environment", {}).items():
-            if value := _environment_at_start().get(variable, value):
+        machine = keep("environment", lambda: dict(os.environ))
+        for variable, value in environment.items():
+            if value := machine.get(variable, value):
                 os.environ[variable] = value
             else:
                 os.environ.pop(variable, None)
-        arguments: dict[str, Any] = {"model": settings["model"]["name"], **settings["model"].get("arguments", {})}
-        if settings["model"]["key_variable"]:
-            # The OpenAI client insists on some key, also for a server that wants none.
-            arguments["api_key"] = key or "none"
+        # The OpenAI client insists on some key, also for a server that wants none.
+        api_key = {"api_key": key or "none"} if model["key_variable"] else {}
+        arguments: dict[str, Any] = {"model": model["name"], **model.get("arguments", {}), **api_key}
         return ChatModel(**arguments)
     except Exception as error:  # whatever a client stumbles over; what it says may hold a key
-        variables = ", ".join([*settings.get("environment", {}), "HTTPS_PROXY", "SSL_CERT_FILE"])
+        variables = ", ".join([*environment, "HTTPS_PROXY", "SSL_CERT_FILE"])
         unknown = (
             "The model cannot be set up ({kind}): check [model] in settings.toml, and these variables if they are set "
             f"here: {variables}. Then try again."
         )
-        raise ChatError(sentence_for(error, settings["model"], unknown)) from error
-
-
-@st.cache_resource(show_spinner=False)
-def _environment_at_start() -> dict[str, str]:
-    return dict(os.environ)
+        raise ChatError(sentence_for(error, model, unknown)) from error

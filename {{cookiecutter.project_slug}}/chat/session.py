@@ -1,6 +1,7 @@
 """What one run of the page works with, and all that a browser session keeps beside the messages."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,8 +11,17 @@ from langchain_core.language_models import BaseChatModel
 
 from chat.errors import ChatError
 from chat.history import BaseChatMessageHistory, StreamlitChatMessageHistory
+from chat.key import key_of_machine
 from chat.model import build_model
 from chat.settings import read_prompt, read_settings
+
+
+def prepare() -> None:
+    """Make the model, if this machine has its key: else the first visitor would wait for it."""
+    with suppress(ChatError):  # the page says so
+        settings = read_settings()
+        if (key := key_of_machine(settings["model"])) is not None:
+            build_model(settings, key)
 
 
 def session() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from langchain_core.messages import BaseMessage
 from streamlit.delta_generator import DeltaGenerator
 
 from chat.markdown import with_dollars
-from chat.message import state_of, text_of
+from chat.message import state_of
 from chat.row import Row
 from chat.session import Chat
 from chat.turn import Turn, running_turn
@@ -30,13 +30,6 @@ def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
 
 def _show_more(chat: Chat) -> None:
     chat.kept["earlier"] = chat.kept.get("earlier", 0) + MORE
-
-
-def draw_question(question: BaseMessage) -> DeltaGenerator:
-    """Draw a question, and return its place."""
-    place = st.empty()
-    place.text(text_of(question))  # as typed: a price in $ is no formula
-    return place
 
 
 def draw_answer(answer: BaseMessage, chat: Chat) -> Row:

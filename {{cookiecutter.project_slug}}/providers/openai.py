@@ -13,7 +13,7 @@ class MessagesAsTheyAre:
     """
 
     def _get_request_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        payload: dict[str, Any] = super()._get_request_payload(*args, **kwargs)  # ty: ignore[unresolved-attribute]
+        payload: dict[str, Any] = super()._get_request_payload(*args, **kwargs)  # ty: ignore[missing-attribute]
         if "messages" in payload:  # the Responses API has no such thing
             payload["extra_body"] = {**(payload.get("extra_body") or {}), "messages": payload["messages"]}
             payload["messages"] = []

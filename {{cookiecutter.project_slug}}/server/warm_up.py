@@ -1,41 +1,38 @@
-"""What a page imports is imported as the server starts, in a thread: the first visitor does not wait for all of it."""
+"""What the first visitor would wait for is done as the server starts, in a thread."""
 
 import gc
 import importlib
 import threading
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
-_done = threading.Event()
-_done.set()
 
+class WarmUp(threading.Thread):
+    """Takes the given steps in turn; `lifespan` is that of an `st.App`, and `join` waits for the last step."""
 
-def wait_for_imports() -> None:
-    """Wait for the thread, if there is one: two threads that import the same package at once fail."""
-    _done.wait()
+    def __init__(self, *steps: str) -> None:
+        """Make ready to take the steps.
 
-
-def importing(*modules: str) -> Callable[[Any], AbstractAsyncContextManager[None]]:
-    """Begin to import these modules, and return a lifespan for `st.App`."""
-    _done.clear()
-    thread = threading.Thread(target=_import, args=modules, daemon=True)
-    thread.start()
+        Parameters:
+            steps: Each a module to import, or "module:function" for one of its functions to call, too.
+        """
+        super().__init__(name="warm-up", daemon=True)
+        self.steps = steps
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncGenerator[None]:
+    async def lifespan(self, app: Any) -> AsyncGenerator[None]:
+        """Begin as the server starts."""
+        self.start()
         yield
 
-    return lifespan
-
-
-def _import(*modules: str) -> None:
-    try:
-        for module in modules:
-            importlib.import_module(module)
+    def run(self) -> None:
+        for step in self.steps:
+            module, _, function = step.partition(":")
+            imported = importlib.import_module(module)
+            if function:
+                getattr(imported, function)()
         # What has been imported stays, so the garbage collector need not look at it again.
         gc.collect()
         gc.freeze()
         gc.set_threshold(5_000)  # from 700 with Python 3.11, where it took 2.6 ms of a turn instead of 1.5
-    finally:  # an error is raised again where the page imports
-        _done.set()

@@ -13,8 +13,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from chat import model
 from chat.model import ChatModel
 from chat.settings import read_settings
+from server import kept
 from tests.model_server import ModelServer
 
 PAGE = Path(__file__).parent.parent / "page.py"
@@ -30,6 +32,12 @@ def _look_for_components_once() -> Iterator[None]:
         yield
 
 
+def _forget() -> None:
+    """Forget the models, and what was kept for them: the environment, and the built-in model's server."""
+    model._build.cache_clear()
+    kept._kept.clear()
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
     """Lead the app's own client to a server on loopback: real HTTP, no key, no network."""
@@ -40,9 +48,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
             monkeypatch.setenv(name, value)
         if ChatModel.__module__ == "providers.local":  # its own server makes way
             monkeypatch.setattr("providers.local.start_server", lambda _: (f"{server.url}/v1", server.key, None))
-        st.cache_resource.clear()
+        _forget()
         yield server
-        st.cache_resource.clear()
+        _forget()
 
 
 @pytest.fixture
@@ -68,8 +76,15 @@ def _components_as_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
         place = st.container()
         for item in data:
             if label := item.get("label"):
-                click, looks = (key, {"click": label}, on_click_change), {"help": item.get("copies")}
-                place.button(label, f"{key}.{label}", on_click=report, args=click, disabled=item["disabled"], **looks)
+                click = (key, {"click": label}, on_click_change)
+                place.button(
+                    label,
+                    f"{key}.{label}",
+                    help=item.get("copies"),
+                    on_click=report,
+                    args=click,
+                    disabled=item["disabled"],
+                )
             else:
                 place.caption(item["text"])
 

@@ -54,9 +54,8 @@ def test_a_chat_ten_times_the_context_is_shown_whole_and_sent_in_part(
     sent = [HumanMessage(text) for _, text in server.conversation()]
     assert count_tokens(sent) < (most + 100 if most else SIZE)
 
-    assert f"no longer sees the first {len(chat) // 2 - len(asked) + 1} questions" in str(
-        [caption.value for caption in page.caption]
-    )
+    unseen = len(chat) // 2 - len(asked) + 1
+    assert f"no longer sees the first {unseen} questions" in str([caption.value for caption in page.caption])
     assert transcript(page)[-2:] == [("human", "The latest?"), ("ai", "Hello from the model.")]
     assert page.session_state[read_settings()["session_key"]][: len(chat)] == chat
 

@@ -6,20 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from chat import model
 from chat.errors import ChatError
 from providers.local import start_server
+from server import kept
 from tests.conftest import PAGE
 from tests.pages import say, transcript
 
 
 @pytest.fixture(autouse=True)
 def _fresh_model() -> Iterator[None]:
-    st.cache_resource.clear()
+    model._build.cache_clear()
+    kept._kept.clear()
     yield
-    st.cache_resource.clear()
+    model._build.cache_clear()
+    kept._kept.clear()
 
 
 @pytest.mark.smoke

@@ -1,0 +1,18 @@
+"""What lives as long as the process, also when Streamlit loads the rest of the app anew after an edit."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Thing = TypeVar("Thing")
+
+_kept: dict[str, Any] = {}
+_lock = threading.RLock()
+
+
+def keep(name: str, make: Callable[[], Thing]) -> Thing:
+    """Return what is kept under this name, made when it is asked for first; of an error of `make`, nothing is kept."""
+    with _lock:
+        if name not in _kept:
+            _kept[name] = make()
+        return _kept[name]
