@@ -87,7 +87,7 @@ class Session:
             delta = self._find("bidi_component", label)
             # Source: makeTriggerId in streamlit's frontend/lib/src/components/widgets/BidiComponent/utils/idBuilder.ts
             widget = WidgetState(id=f"$$STREAMLIT_INTERNAL_KEY_{delta.new_element.bidi_component.id}__events")
-            widget.json_trigger_value = json.dumps([{"event": "click", "value": label}])
+            widget.json_trigger_value = json.dumps([{"event": label.lower().replace(" ", "_"), "value": True}])
             await self._rerun(widget, delta.fragment_id)
             return True
         return False

@@ -22,7 +22,7 @@ export default ({ parentElement, data, setTriggerValue }) => {
     part.disabled = item.disabled
     part.ariaPressed = item.pressed ?? null
     part.onclick = async () => {
-      if (item.copies == null) return setTriggerValue("click", item.label)
+      if (item.copies == null) return setTriggerValue(item.event, true)
       await copy(item.copies)
       part.textContent = "check"
       part.title = part.ariaLabel = "Copied"

@@ -29,7 +29,7 @@ class Row:
         self._key = f"app.row.{answer.id}"
         self._place = place
         self._items: list[dict[str, Any]] = []
-        self._callbacks: dict[str, Callable[[], Any]] = {}
+        self._callbacks: dict[str, Any] = {}
 
     def button(self, icon: str, label: str, on_click: Callable[[], Any] | None, **looks: Any) -> None:
         """Add a button.
@@ -41,9 +41,10 @@ class Row:
             looks: `pressed` (whether it is switched on) or `copies` (the text that it copies to the clipboard, with no
                 word to the server).
         """
-        self._items.append({"icon": icon, "label": label, "disabled": on_click is None, **looks})
-        if on_click:
-            self._callbacks[label] = on_click
+        event = label.lower().replace(" ", "_")
+        self._items.append({"event": event, "icon": icon, "label": label, "disabled": on_click is None, **looks})
+        if on_click:  # Streamlit takes no event that has none
+            self._callbacks[f"on_{event}_change"] = on_click
 
     def text(self, text: str) -> None:
         """Add a few small words."""
@@ -54,9 +55,4 @@ class Row:
         if self._place and self._items:
             with self._place:
                 # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
-                _component(key=self._key, data=self._items, on_click_change=self._click)
-
-    def _click(self) -> None:
-        callback = self._callbacks.get(st.session_state[self._key]["click"])  # only what was offered
-        if callback:
-            callback()
+                _component(key=self._key, data=self._items, **self._callbacks)

@@ -97,7 +97,7 @@ def _ask_again(chat: Chat, answer: BaseMessage) -> None:
 
 
 def _ask_edited(chat: Chat, question: BaseMessage, key: str) -> None:
-    text = st.session_state[key]["send"]
+    text = st.session_state.get(key, {}).get("send")  # nothing, when the field has gone meanwhile
     if not isinstance(text, str) or not text.strip():
         return
     _close_editor(chat)

@@ -71,9 +71,12 @@ async def _one_opens(session: _Session) -> None:
     await _opening.acquire()
 
     async def let_the_next_one_in() -> None:
-        with suppress(TimeoutError):
+        try:
             await asyncio.wait_for(session.over.wait(), OPENING_SECONDS)
-        _opening.release()
+        except TimeoutError:
+            pass
+        finally:
+            _opening.release()
 
     session.over.clear()
     session.opening = asyncio.create_task(let_the_next_one_in())
@@ -99,15 +102,15 @@ class OneEventAtATime:
         _, _, *returning = scope["subprotocols"]  # after its own name and a token, the session of one that comes back
         session = _sessions.setdefault(returning[0], _Session()) if returning else _Session()
         await session.end_run()  # of the connection before, which may not have noticed that it is lost
-        await self.app(scope, _Entrance(session, receive), _Exit(session, send))
+        await self.app(scope, _Entrance(session, receive, opens=not returning), _Exit(session, send))
         return None
 
 
 class _Entrance:
     """Hands on what a browser sends, when it may enter."""
 
-    def __init__(self, session: _Session, receive: Receive) -> None:
-        self.session, self.receive, self.first = session, receive, True
+    def __init__(self, session: _Session, receive: Receive, opens: bool) -> None:
+        self.session, self.receive, self.opens, self.first = session, receive, opens, True
 
     async def __call__(self) -> Message:
         message = await self.receive()
@@ -117,7 +120,7 @@ class _Entrance:
             await self.session.end_run()
         elif event and event.WhichOneof("type") == "rerun_script":
             await self.session.end_run()
-            if self.first:
+            if self.first and self.opens:
                 await _one_opens(self.session)
             self.session.over.clear()
             if self.first and event.rerun_script.fragment_id:

@@ -72,19 +72,13 @@ def _components_as_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
         st.session_state[key] = value
         callback()
 
-    def row(key: str, data: list[dict[str, Any]], on_click_change: Callable[[], None]) -> None:
+    def row(key: str, data: list[dict[str, Any]], **callbacks: Callable[[], None]) -> None:
         place = st.container()
         for item in data:
             if label := item.get("label"):
-                click = (key, {"click": label}, on_click_change)
-                place.button(
-                    label,
-                    f"{key}.{label}",
-                    help=item.get("copies"),
-                    on_click=report,
-                    args=click,
-                    disabled=item["disabled"],
-                )
+                callback = callbacks.get(f"on_{item['event']}_change")
+                disabled, help = item["disabled"], item.get("copies")
+                place.button(label, f"{key}.{label}", help=help, on_click=callback, disabled=disabled)
             else:
                 place.caption(item["text"])
 
