@@ -65,18 +65,17 @@ class Turn:
 
     def follow(self) -> Iterator[str]:
         """Yield the answer so far, at once and each time something has changed, until it ends or the page has to."""
-        shown = None
-        with watch_for_events(self._changed) as event_waits:
-            while True:
-                running, visible = self.running, self._visible()  # in this order: an answer that has ended is whole
-                if visible != shown:
-                    yield self.answer.text
-                    shown = visible
-                if not running or event_waits():
-                    return
-                with self._changed:
-                    pause = REDRAW_SECONDS + len(self.answer.text) / LETTERS_PER_SECOND
-                    self._changed.wait_for(partial(self._is_urgent, visible, event_waits), min(1, pause))
+        shown, event_waits = None, watch_for_events(self._changed)
+        while True:
+            running, visible = self.running, self._visible()  # in this order: an answer that has ended is whole
+            if visible != shown:
+                yield self.answer.text
+                shown = visible
+            if not running or event_waits():
+                return
+            pause = min(1, REDRAW_SECONDS + len(self.answer.text) / LETTERS_PER_SECOND)
+            with self._changed:
+                self._changed.wait_for(partial(self._is_urgent, visible, event_waits), pause)
 
     def _visible(self) -> tuple[str, ...]:
         return self.answer.text, self._state.get("thinking", ""), self.note

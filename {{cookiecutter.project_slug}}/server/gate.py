@@ -7,8 +7,8 @@ cores. Here, at the door, an event that comes during a run asks the page to end 
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from weakref import WeakValueDictionary
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,65 +21,42 @@ OPENING_SECONDS = 0.5  # then the next page opens all the same: this one waits f
 
 
 class _Session:
-    """A session's runs of the page: whether one is in progress, and whether an event waits for its end."""
+    """A session at the door: whether its page is at rest, and who wants it to be."""
 
     def __init__(self) -> None:
-        self.over = asyncio.Event()
+        self.over = asyncio.Event()  # set while no run is in progress
         self.over.set()
-        self.waiting = 0
-        self.wake: Callable[[], None] = lambda: None
-        self.opening: asyncio.Task[None] | None = None  # kept, for the event loop does not
+        self.all_read = True  # whether all that its connection brought has entered
+        self.waiting = 0  # how many wait for the end of the run
+        self.watched = threading.Condition()  # notified when one begins to wait
+        self.opening: asyncio.Task[None] | None = None  # the event loop itself does not keep it
 
-    async def end_run(self) -> None:
+    async def rest(self) -> bool:
+        """Ask the page to end its run, wait for that, and return whether it did."""
         self.waiting += 1
-        self.wake()
+        with self.watched:
+            self.watched.notify_all()
         with suppress(TimeoutError):
             await asyncio.wait_for(self.over.wait(), PATIENCE_SECONDS)
         self.waiting -= 1
+        return self.over.is_set()
 
 
 _sessions: WeakValueDictionary[str, _Session] = WeakValueDictionary()  # by Streamlit's id; connections keep them
 
 
-@contextmanager
-def watch_for_events(changed: threading.Condition) -> Generator[Callable[[], bool]]:
-    """Give a function that says whether an event waits for this run's end; `changed` is notified when one comes.
+def watch_for_events(changed: threading.Condition) -> Callable[[], bool]:
+    """Return what says whether an event waits for the end of this run, which should then come soon.
 
-    For a run that takes long: one that sees an event waiting shall end soon.
+    Parameters:
+        changed: Is notified when one begins to wait.
     """
     context = get_script_run_ctx(suppress_warning=True)
     session = _sessions.get(context.session_id) if context else None
-
-    def wake() -> None:
-        with changed:
-            changed.notify_all()
-
-    if session:
-        session.wake = wake
-    yield lambda: bool(session and session.waiting)
-
-
-_opening = asyncio.Lock()
-
-
-async def _one_opens(session: _Session) -> None:
-    """Wait for this session's turn to open the page.
-
-    Python runs one thread at a time, so pages that are drawn beside each other are all ready late: with 40 users at
-    once, a page opens in two thirds of the time like this.
-    """
-    await _opening.acquire()
-
-    async def let_the_next_one_in() -> None:
-        try:
-            await asyncio.wait_for(session.over.wait(), OPENING_SECONDS)
-        except TimeoutError:
-            pass
-        finally:
-            _opening.release()
-
-    session.over.clear()
-    session.opening = asyncio.create_task(let_the_next_one_in())
+    if not session:
+        return lambda: False
+    session.watched = changed
+    return lambda: session.waiting > 0
 
 
 class OneEventAtATime:
@@ -101,49 +78,61 @@ class OneEventAtATime:
         await asyncio.to_thread(self.wait_until_ready)
         _, _, *returning = scope["subprotocols"]  # after its own name and a token, the session of one that comes back
         session = _sessions.setdefault(returning[0], _Session()) if returning else _Session()
-        await session.end_run()  # of the connection before, which may not have noticed that it is lost
-        await self.app(scope, _Entrance(session, receive, opens=not returning), _Exit(session, send))
-        return None
+        await session.rest()
+        while not session.all_read and await session.rest():  # what the connection before brought enters first
+            await asyncio.sleep(0.01)
+        first = True
 
+        async def enter() -> Message:
+            nonlocal first
+            session.all_read = True
+            message = await receive()
+            session.all_read = False
+            event = BackMsg.FromString(message.get("bytes") or b"")
+            if message["type"] == "websocket.disconnect":  # at which Streamlit ends the run, too
+                await session.rest()
+            elif event.HasField("rerun_script"):
+                await session.rest()
+                session.over.clear()
+                if first and not returning:
+                    await _open(session)
+                if first and event.rerun_script.fragment_id:
+                    # A session that is new, after a restart, would drop the event of a fragment that it does not know.
+                    event.rerun_script.fragment_id = ""
+                    message["bytes"] = event.SerializeToString()
+                first = False
+            return message
 
-class _Entrance:
-    """Hands on what a browser sends, when it may enter."""
-
-    def __init__(self, session: _Session, receive: Receive, opens: bool) -> None:
-        self.session, self.receive, self.opens, self.first = session, receive, opens, True
-
-    async def __call__(self) -> Message:
-        message = await self.receive()
-        data = message.get("bytes")
-        event = BackMsg.FromString(data) if data else None
-        if message["type"] == "websocket.disconnect":  # at which Streamlit ends the run, too
-            await self.session.end_run()
-        elif event and event.WhichOneof("type") == "rerun_script":
-            await self.session.end_run()
-            if self.first and self.opens:
-                await _one_opens(self.session)
-            self.session.over.clear()
-            if self.first and event.rerun_script.fragment_id:
-                # A session that is new, after a restart, would drop the event of a fragment that it does not know.
-                event.rerun_script.fragment_id = ""
-                message = {**message, "bytes": event.SerializeToString()}
-            self.first = False
-        return message
-
-
-class _Exit:
-    """Hands on what Streamlit sends, and learns from it when a run begins and when it is over."""
-
-    def __init__(self, session: _Session, send: Send) -> None:
-        self.session, self.send = session, send
-
-    async def __call__(self, message: Message) -> None:
-        if data := message.get("bytes"):
-            told = ForwardMsg.FromString(data)
+        async def leave(message: Message) -> None:
+            told = ForwardMsg.FromString(message.get("bytes") or b"")
             if told.HasField("new_session"):  # also for a run that an edit of a file has begun
-                _sessions[told.new_session.initialize.session_id] = self.session
-                self.session.over.clear()
+                _sessions[told.new_session.initialize.session_id] = session
+                session.over.clear()
             elif told.HasField("script_finished") and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                self.session.over.set()
-        with suppress(OSError):  # a lost connection is found by the reader, after what still came over it
-            await self.send(message)
+                session.over.set()
+            with suppress(OSError):  # a lost connection is found by the reader, after what still came over it
+                await send(message)
+
+        try:
+            await self.app(scope, enter, leave)
+        finally:
+            session.all_read = True
+
+
+_opening = asyncio.Lock()
+
+
+async def _open(session: _Session) -> None:
+    """Wait for a new session's turn to draw its page.
+
+    Python runs one thread at a time, so pages that are drawn beside each other are all ready late: with 40 users at
+    once, a page opens in two thirds of the time like this.
+    """
+
+    async def let_the_next_one_in() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(session.over.wait(), OPENING_SECONDS)
+        _opening.release()
+
+    await _opening.acquire()
+    session.opening = asyncio.create_task(let_the_next_one_in())

@@ -1,7 +1,9 @@
 """At the door: one event at a time, nothing lost with a connection, and other connections untouched."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from server import gate
-from server.gate import OneEventAtATime
+from server.gate import OneEventAtATime, watch_for_events
 
 STREAM = {"type": "websocket", "path": "/base/_stcore/stream", "subprotocols": ["streamlit", "token"]}
 
@@ -72,22 +74,52 @@ def test_an_event_waits_for_the_run_before_it() -> None:
     asyncio.run(connect(streamlit, [event("one"), event("two")]))
 
 
-def test_a_run_that_takes_long_learns_that_an_event_waits() -> None:
+def test_a_run_that_takes_long_learns_that_an_event_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     async def streamlit(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send(told(new_session={"initialize": {"session_id": "mine"}}))
-        session, woken = gate._sessions["mine"], []
-        session.wake = lambda: woken.append(True)
-        assert not session.waiting
-        second = asyncio.create_task(receive())
-        await asyncio.sleep(0.01)
-        assert session.waiting
-        assert woken
+        changed = threading.Condition()
+        monkeypatch.setattr(gate, "get_script_run_ctx", lambda **_: SimpleNamespace(session_id="mine"))
+        event_waits = watch_for_events(changed)
+        assert not event_waits()
+        with changed:
+            notified = asyncio.get_running_loop().run_in_executor(None, wait_for, changed, event_waits)
+            second = asyncio.create_task(receive())
+        assert await notified
         await send(OVER)
         await second
-        assert not session.waiting
+        assert not event_waits()
+
+    def wait_for(changed: threading.Condition, event_waits: Callable[[], bool]) -> bool:
+        with changed:
+            return changed.wait_for(event_waits, 30)
 
     asyncio.run(connect(streamlit, [event("one"), event("two")]))
+
+
+def test_what_a_lost_connection_brought_enters_before_the_one_that_comes_back() -> None:
+    order: list[str] = []
+
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        back = len(scope["subprotocols"]) == 3
+        order.append("comes back" if back else "comes")
+        while (message := await receive()) != GONE:
+            order.append(brought(message)[0])
+            await send(told(new_session={"initialize": {"session_id": "mine"}}))
+            if message == event("one") and not back:
+                order.append("lost")
+                again = asyncio.create_task(connect(streamlit, [GONE], STREAM | {"subprotocols": ["", "", "mine"]}))
+                returning.append(again)
+                await asyncio.sleep(0.02)
+            await send(OVER)
+
+    async def lose_and_come_back() -> None:
+        await connect(streamlit, [event("one"), event("two"), event("three"), GONE])
+        await returning[0]
+
+    returning: list[asyncio.Task[Any]] = []
+    asyncio.run(lose_and_come_back())
+    assert order == ["comes", "one", "lost", "two", "three", "comes back"]
 
 
 def test_a_run_that_hangs_does_not_hold_up_an_event_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
