@@ -11,7 +11,7 @@ FEATURES = sorted(path.stem for path in (APP / "features").glob("[!_]*.py"))
 
 
 def take_out(app: Path, features: Iterable[str]) -> None:
-    """Delete features from an app as its README says: the file, its test, and the lines of page.py that name it.
+    """Delete features from an app as its README says: its files, its test, and the lines of page.py that name it.
 
     Parameters:
         app: The app's folder.
@@ -19,7 +19,8 @@ def take_out(app: Path, features: Iterable[str]) -> None:
     """
     page = app / "page.py"
     for feature in features:
-        (app / "features" / f"{feature}.py").unlink()
+        for file in (app / "features").glob(f"{feature}.*"):
+            file.unlink()
         (app / "tests" / f"test_{feature}.py").unlink()
         lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = "".join(line for line in lines if not re.search(rf"\b{feature}\b", line))

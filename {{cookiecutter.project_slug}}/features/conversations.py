@@ -1,6 +1,7 @@
 """Several conversations in the sidebar: new, rename, delete with undo, switch."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import streamlit as st
 
@@ -9,24 +10,7 @@ from chat.message import text_of
 from chat.session import Chat, session
 
 UNTITLED = "Untitled chat"
-# The list scrolls by itself, so that what stands below it stays in sight. A menu's name tells a screen reader which
-# chat it belongs to; the eye sees that. On a phone, where the sidebar covers the page, some buttons fold it away, as
-# those of Streamlit's own navigation do.
-STYLE_AND_SCRIPT = """<style>
-.st-key-app-chats { max-height: 45vh; overflow-y: auto }
-.st-key-app-chats button { min-height: 2rem; padding: 0.25rem 0.5rem; border-color: transparent }
-.st-key-app-chats button [data-testid=stMarkdownContainer] p { overflow: hidden; text-overflow: ellipsis }
-[class*=st-key-app-open] button > div { justify-content: start; min-width: 0 }
-[class*=st-key-app-open] button[kind=secondary] { background: #80808028 }
-[class*=st-key-app-menu] button div[aria-hidden=true] { display: none }
-[class*=st-key-app-menu] [data-testid=stMarkdownContainer] { position: absolute; clip-path: inset(50%) }
-</style>
-<script>
-document.body.onclick = ({ target }) => {
-  if (innerWidth < 768 && target.closest(".st-key-app-new, .st-key-app-undo, [class*=st-key-app-open]"))
-    document.querySelector("[data-testid=stSidebarCollapseButton] button").click()
-}
-</script>"""
+STYLE_AND_SCRIPT = Path(__file__).with_suffix(".html")
 
 
 @dataclass

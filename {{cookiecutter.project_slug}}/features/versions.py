@@ -1,6 +1,7 @@
 """The last answer again, or to an edited question; the versions so far can be paged through."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,34 +14,12 @@ from chat.turn import start
 
 Version = list[BaseMessage]  # a question and its answer
 
+HERE = Path(__file__)
 _editor = st.components.v2.component(
     "edit_question",
-    html="""<textarea aria-label="Your question"></textarea>
-<button class="send">Send</button><button>Cancel</button>""",
-    css="""
-textarea { width: 100%; box-sizing: border-box; resize: none; field-sizing: content; font: inherit; color: inherit;
-           background: none; padding: 8px;
-           border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius) }
-button { font: inherit; color: inherit; background: none; cursor: pointer; margin: 8px 8px 0 0; padding: 4px 12px;
-         border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius) }
-.send { color: var(--st-background-color); background: var(--st-primary-color); border-color: transparent }
-""",
-    js="""export default ({ parentElement, data, setTriggerValue }) => {
-  const field = parentElement.querySelector("textarea")
-  const [send, cancel] = parentElement.querySelectorAll("button")
-  send.onclick = () => setTriggerValue("send", field.value)
-  cancel.onclick = () => setTriggerValue("cancel", true)
-  field.onkeydown = (event) => {
-    if (event.key === "Escape") cancel.click()
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return
-    event.preventDefault()
-    send.click()
-  }
-  if (field.dataset.begun) return
-  field.dataset.begun = true
-  field.value = data[0]
-  field.focus()
-}""",
+    html="<textarea aria-label='Your question'></textarea>\n<button class=send>Send</button><button>Cancel</button>",
+    css=HERE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=HERE.with_suffix(".js").read_text(encoding="utf-8"),
 )
 
 
