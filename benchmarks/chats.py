@@ -153,7 +153,7 @@ class Bench:
         }
 
     async def memory(self, way: Way) -> Numbers:
-        """Some come and stay; then all come, chat, go and come anew, for minutes; then all have left."""
+        """Some come and stay; then all come, chat, leave and come back, for minutes; then all have left."""
         async with running(way) as server:
             await self._visit(way.user(server.port))
             at_start = server.megabytes()

@@ -15,7 +15,7 @@ import matplotlib
 from matplotlib import pyplot
 
 GREY = "#767676"
-COLOURS = {"the app": "#0f9488"}  # the others are grey: what they are stands beside them
+COLOURS = {"the app": "#0f9488"}  # the others are grey: their names are beside them
 LEFT_OUT = ("share of a core", " : ", "alone")  # of the measuring, or without a unit
 
 

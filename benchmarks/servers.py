@@ -44,7 +44,7 @@ class Way(NamedTuple):
     """One of the ways to make a chat.
 
     Parameters:
-        name: As it stands in the table.
+        name: As it is in the table.
         user: Who speaks its protocol.
         command: What starts it, with `{port}` for the port on loopback.
         folder: Where it is started.

@@ -15,7 +15,7 @@ ANSWERS = r"""{{ cookiecutter | tojson }}"""
 
 PROJECT = Path.cwd()
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
-# What happens to be set where Cookiecutter runs is not meant for the app.
+# Where these are set, they are meant for whatever runs Cookiecutter, not for the app.
 NOT_OURS = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "PYTHONPATH", "PYTEST_ADDOPTS")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
 
@@ -40,7 +40,7 @@ def keep_what_was_chosen(answers: dict) -> None:
 
 
 def is_update(answers: dict) -> bool:
-    """Say whether an update tool (cruft) generates this in a temporary folder, only to compare it.
+    """Say whether an update tool (cruft) generates this in a temporary folder, just for comparison.
 
     Cookiecutter itself says where it puts the app; cruft does not, and uses Python's temporary folders.
     """
@@ -94,23 +94,23 @@ def install(log: Path, tools: Path) -> None:
         uv = tools / SCRIPTS / "uv"
         run(log, "Making a temporary environment for uv", sys.executable, "-m", "venv", tools)
         run(log, "Fetching uv (20 MB)", tools / SCRIPTS / "python", "-m", "pip", "install", "--quiet", "uv")
-    size = "seconds if they were fetched before, else about 200 MB to download"
+    size = "seconds if they are in uv's cache, else about 200 MB to download"
     run(log, f"Installing the app's packages ({size})", uv, "sync", "--python", sys.executable)
 
 
 def say_next() -> None:
-    """Print the two commands that start the app, for someone with or without uv on PATH."""
+    """Print the two commands that start the app, whether or not uv is on PATH."""
     installed = PROJECT / ".venv"
     streamlit = f".venv{os.sep}{SCRIPTS}{os.sep}streamlit"
     start = streamlit if installed.exists() and not shutil.which("uv") else "uv run streamlit"
     if not installed.exists() and not shutil.which("uv"):
-        print("You need uv for it: https://docs.astral.sh/uv/getting-started/installation/")
+        print("You need uv to start it: https://docs.astral.sh/uv/getting-started/installation/")
     print(f"\n    cd {shlex.quote(str(PROJECT))}\n    {start} run app.py\n")
 
 
 def main() -> int:
     """Do it all; return the exit status."""
-    sys.stdout.reconfigure(errors="replace")  # uv's marks have no place in some consoles' character sets
+    sys.stdout.reconfigure(errors="replace")  # some consoles' character sets lack uv's marks
     answers = json.loads(ANSWERS)
     keep_what_was_chosen(answers)
     if is_update(answers):
@@ -130,9 +130,9 @@ def main() -> int:
     except (StepFailed, OSError) as problem:
         shutil.rmtree(PROJECT / ".venv", ignore_errors=True)
         last = [line.strip() for line in str(problem).splitlines() if line.strip()][-8:]
-        print(f"\n{PROJECT}\nNOT VERIFIED: the app is there, but it could not be installed:")
+        print(f"\n{PROJECT}\nNOT VERIFIED: the app was generated, but it could not be installed:")
         print(*last, sep="\n", end="\n\n")
-        print(f"When that is mended, run this (the full log is {log}):\n")
+        print(f"Once that is fixed, run this (the full log is {log}):\n")
         print(f"    cd {shlex.quote(str(PROJECT))}\n    uv run pytest -m smoke\n")
         if not shutil.which("uv"):
             print("(uv comes with: pip install uv)")
@@ -142,10 +142,8 @@ def main() -> int:
         tests = run(log, "Running its smoke tests", python, "-m", "pytest", "-m", "smoke", "-q", "--tb=short")
     except StepFailed as problem:
         print("\n" + "\n".join(str(problem).splitlines()[-40:]))
-        print(f"\nFAILED: the app does not work on this machine; above is what its smoke tests said, in full in\n{log}")
-        print(
-            "(What follows is Cookiecutter's own trace, and it removes the app: keep it by --keep-project-on-failure.)"
-        )
+        print(f"\nFAILED: the app does not work on this machine. Its smoke tests' output is above, in full in\n{log}")
+        print("(What follows is Cookiecutter's own trace. It removes the app; --keep-project-on-failure keeps it.)")
         return 1
     log.unlink()
     print(f"\n{PROJECT}\nVERIFIED: the app works on this machine ({tests.splitlines()[-1].split(',')[0]}). Next:")
@@ -158,5 +156,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         shutil.rmtree(PROJECT / ".venv", ignore_errors=True)
-        print(f"\nStopped: the app is in {PROJECT}, not installed and not tested. Later: uv run pytest -m smoke")
+        print(f"\nStopped: the app is in {PROJECT}, neither installed nor tested. To do so: uv run pytest -m smoke")
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""Are the answers usable? Says every problem at once, one line each; nothing is generated if there is one."""
+"""Are the answers usable? Names all problems at once, one line each; if there is any, nothing is generated."""
 
 import json
 import re
@@ -38,11 +38,11 @@ def find_problems(answers: dict) -> list[str]:
     slug = answers["project_slug"]
     packages = [package for provider in answers["_providers"].values() for package in provider["packages"]]
     names = {re.split("[<>=~ ]", package)[0] for package in packages} | set(APP_PACKAGES)
-    taken = names | {name.removeprefix("langchain-") for name in names}  # langchain-openai stands on openai
+    taken = names | {name.removeprefix("langchain-") for name in names}  # langchain-openai depends on openai
     check(
         "project_slug",
         not DISTRIBUTION_NAME.fullmatch(slug),
-        "is no name for a folder and a package: use letters, digits and inner - . _ only",
+        "cannot name a folder and a package: use letters, digits and inner - . _ only",
         "my-chat-app",
     )
     check("project_slug", slug.split(".")[0].lower() in RESERVED_ON_WINDOWS, "is reserved on Windows", "my-chat-app")
@@ -71,7 +71,7 @@ def find_problems(answers: dict) -> list[str]:
     check(
         "session_key",
         key.startswith(("app.", "$$")),
-        "is one that the app or Streamlit uses itself (app.…, $$…)",
+        "is used by the app or by Streamlit itself (app.…, $$…)",
         "langchain_messages",
     )
 

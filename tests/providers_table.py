@@ -13,7 +13,7 @@ HEADS += ["leads to another server", "protocol", "tests passed"]
 
 
 def with_table(providers: Mapping[str, Mapping[str, Any]], passed: Mapping[str, int]) -> str:
-    """Return docs/providers.md with its table made anew.
+    """Return docs/providers.md with its table renewed.
 
     Parameters:
         providers: The table `_providers` of cookiecutter.json.

@@ -69,8 +69,12 @@ def test_the_provider_can_be_changed_as_the_docs_say(old: str, new: str, tmp_pat
         path.write_text(changed, encoding="utf-8")
     for name in before:
         (app / name.strip("`")).unlink()
-        (app / "tests" / f"test_{Path(name.strip('`')).name}").unlink(missing_ok=True)
+        module = name.strip("`").removesuffix(".py").replace("/", ".")
+        for test in (app / "tests").glob("test_*.py"):
+            if f"from {module} import" in test.read_text(encoding="utf-8"):
+                test.unlink()
     for name, text in after.items():
+        (app / name.strip("`")).parent.mkdir(exist_ok=True)
         (app / name.strip("`")).write_text(text, encoding="utf-8")
     check(app)
 

@@ -39,13 +39,14 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_an_apps_readme_names_its_files_and_key(provider: str) -> None:
+def test_an_apps_readme_names_its_folders_and_key(provider: str) -> None:
     app = bake(model_provider=provider)
     readme = (app / "README.md").read_text(encoding="utf-8")
-    for path in app.glob("chat/*.py"):
-        assert path.stem == "__init__" or f"`chat/{path.name}`" in readme, path
+    folders = {path.name for path in app.iterdir() if path.is_dir() and path.name[0] not in "._"}
+    assert {"features", "chat", "server", "prompts", "tests"} <= folders
+    assert folders == set(re.findall(r"^    (\w+)/ {3,}\S", readme, re.MULTILINE))
     row = QUESTIONS["_providers"][provider]
-    assert (row["key_variable"] or "\n".join(row["setup"]) or "needs no key") in readme
+    assert (row["key_variable"] or "\n".join(row["setup"]) or "No key is needed") in readme
 
 
 def test_the_changelog_names_this_version() -> None:

@@ -80,7 +80,7 @@ def test_verified(output: Path) -> None:
             "    assert 1 == 2, 'so it is broken'\n    assert page.title",
             "so it is broken",
         ),
-        ("app.py", "history = Stream", "history = NoSuchThingAsStream", "NoSuchThingAsStream"),
+        ("chat/session.py", "return StreamlitChat", "return NoSuchThingAsStreamlitChat", "NoSuchThingAsStreamlitChat"),
         ("chat/chain.py", "SystemMessage(system_prompt)", "SystemMessage('Another prompt')", "Another prompt"),
     ],
 )

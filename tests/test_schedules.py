@@ -112,7 +112,7 @@ def test_no_schedule_loses_or_doubles_a_word() -> None:
 
     class Model(model_server.ModelServer):
         def reply_to(self, question: str) -> object:
-            last = question.splitlines()[-1]  # an unanswered question stands before it
+            last = question.splitlines()[-1]  # an unanswered question comes before it
             words = tuple(re.findall(r"\S+ ?", full_answer(last)))
             if last.endswith("fail"):
                 return model_server.Reply(status=500)

@@ -70,12 +70,22 @@ class ChatPage:
             expect(opener).to_be_visible()
 
     def button(self, label: str) -> Locator:
-        """Find a button."""
-        return self.page.get_by_role("button", name=re.compile(f"^{label}$"))
+        """Find a button, whatever its shortcut."""
+        return self.page.get_by_role("button", name=re.compile(f"^{label}( Shortcut .+)?$"))
 
     def press(self, label: str) -> None:
         """Press a button."""
         self.button(label).click()
+
+    def edit_question(self) -> Locator:
+        """Open the last question to be edited, and return the field."""
+        self.press("Edit the question")
+        return self.page.get_by_role("textbox", name="Your question")
+
+    def edit_prompt(self, label: str = "Edit the prompt") -> Locator:
+        """Open the prompt to be edited, from the open sidebar, and return the field."""
+        self.press(label)
+        return self.page.get_by_role("dialog").get_by_role("textbox", name="System prompt of the persona")
 
     def wait_for_the_end(self, seconds: float = 60) -> None:
         """Wait until no answer grows any more."""

@@ -22,26 +22,56 @@ def test_try_again_edit_and_page_through_the_versions(chat: ChatPage, server: An
     server.reply = reply(words=("A small tiger.",))
     chat.press("Try again")
     expect(chat.answer).to_contain_text("A small tiger.")
-    chat.answer.get_by_role("button", name="Edit question").click()
-    chat.page.get_by_role("textbox", name="Your question").fill("What is a cat?")
+    chat.edit_question().fill("What is a cat?")
     server.reply = reply(words=("A house mate.",))
     chat.press("Send")
     expect(chat.answer).to_contain_text("A house mate.")
     expect(chat.messages.nth(1)).to_contain_text("What is a cat?")
-    for _ in range(2):
-        chat.answer.get_by_role("button", name="Previous").click()
+    for page in ("2/3", "1/3"):
+        chat.press("Earlier version")
+        expect(chat.answer.get_by_text(page)).to_be_visible()
     expect(chat.answer).to_contain_text("Hello from the model.")
     expect(chat.messages.nth(1)).to_contain_text("Wat is a cat?")
+    expect(chat.button("Earlier version")).to_be_disabled()
+    chat.press("Later version")
+    expect(chat.answer).to_contain_text("A small tiger.")
 
 
-def test_one_click_copies_an_answer(chat: ChatPage, server: Any) -> None:
+def test_an_edit_is_sent_by_enter_and_left_by_escape(chat: ChatPage, server: Any) -> None:
+    server.reply = reply(words=tuple("A paragraph.\n\n" for _ in range(50)))
+    chat.say("Wat is a cat?")
+    chat.wait_for_the_end()
+    field = chat.edit_question()
+    expect(field).to_be_focused()
+    expect(field).to_be_in_viewport()  # far above the button
+    field.fill("What is a dog?")
+    field.press("Escape")
+    expect(field).to_have_count(0)
+    expect(chat.messages.nth(1)).to_contain_text("Wat is a cat?")
+    expect(chat.edit_question()).to_have_value("Wat is a cat?")
+    field.fill("What is")
+    field.press("Shift+Enter")
+    field.press_sequentially("a cat?")
+    server.reply = reply()
+    field.press("Enter")
+    expect(chat.answer).to_contain_text("Hello from the model.")
+    expect(field).to_have_count(0)
+    assert server.conversation()[-1] == ("user", "What is\na cat?")
+
+
+@pytest.mark.parametrize("secure", [True, False], ids=["https", "http"])
+def test_one_click_copies_an_answer(chat: ChatPage, server: Any, secure: bool) -> None:
     chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    if not secure:
+        chat.page.evaluate("delete Navigator.prototype.clipboard")  # as for all addresses but localhost
     server.reply = reply(words=("**Bold**", " and `code`"))
     chat.say("Hello")
     chat.wait_for_the_end()
     chat.press("Copy the answer")
-    expect(chat.answer.get_by_text("Copied")).to_be_visible()
-    assert chat.page.evaluate("navigator.clipboard.readText()") == "**Bold** and `code`"
+    expect(chat.button("Copied")).to_be_visible()
+    expect(chat.button("Copy the answer")).to_be_visible()
+    chat.input.press("Control+V")
+    expect(chat.input).to_have_value("**Bold** and `code`")
 
 
 def test_one_click_copies_a_code_block(chat: ChatPage, server: Any) -> None:
@@ -58,8 +88,7 @@ def test_several_conversations(chat: ChatPage, server: Any) -> None:
     server.reply = reply(**SLOW)
     chat.say("About cats")
     expect(chat.answer).to_contain_text("word1 ")
-    with chat.sidebar(folds=True):
-        chat.press("New chat")
+    chat.page.keyboard.press("Control+Shift+O")
     expect(chat.messages).to_have_count(1)
     server.reply = reply()
     chat.say("About dogs")
@@ -113,13 +142,25 @@ def test_personas_and_an_edited_prompt(chat: ChatPage, server: Any, screenshots:
     chat.wait_for_the_end()
     assert server.conversation()[0] == ("system", "Talk like a pirate.")
     with chat.sidebar():
-        chat.press("Edit the prompt")
-        chat.page.get_by_role("textbox", name="System prompt").fill("Talk like an owl.")
-        chat.press("Use in this session")
+        field = chat.edit_prompt()
+        field.fill("Talk like an owl.")
+        chat.screenshot(screenshots / f"prompt-{width}.png")
+        chat.press("Use in this chat")
+        expect(field).to_have_count(0)
     chat.say("And now?")
     expect(chat.messages).to_have_count(5)
     chat.wait_for_the_end()
     assert server.conversation()[0] == ("system", "Talk like an owl.")
+    with chat.sidebar(folds=True):
+        chat.press("New chat")
+    with chat.sidebar(folds=True):
+        expect(chat.page.get_by_role("combobox", name="Persona")).to_have_value("Default")
+        chat.press("Hello")
+    with chat.sidebar():
+        expect(chat.page.get_by_role("combobox", name="Persona")).to_have_value("Pirate")
+        expect(chat.edit_prompt(r"Edit the prompt \(edited\)")).to_have_value("Talk like an owl.")
+        chat.press("Back to .+")
+        expect(chat.button("Edit the prompt")).to_be_visible()
 
 
 def test_a_prompt_is_saved_from_the_page_in_development_only(page: Page, server: Any, tmp_path: Path) -> None:
@@ -132,13 +173,14 @@ def test_a_prompt_is_saved_from_the_page_in_development_only(page: Page, server:
         with running(app, env, f"--server.headless={not development}".lower()) as port:
             chat = ChatPage(page, port)
             with chat.sidebar():
-                chat.press("Edit the prompt")
-                page.get_by_role("textbox", name="System prompt").fill("Talk like an owl.")
-                expect(chat.button("Use in this session")).to_be_visible()
+                chat.edit_prompt().fill("Talk like an owl.")
+                expect(chat.button("Use in this chat")).to_be_visible()
                 expect(chat.button("Save to .+")).to_have_count(int(development))
                 if development:
                     chat.press("Save to .+")
                     wait_until(lambda file=prompt: file.read_text(encoding="utf-8") == "Talk like an owl.")
+                else:
+                    chat.press("Close")
         assert (prompt.read_text(encoding="utf-8") == "Talk like an owl.") == development
 
 
@@ -172,22 +214,21 @@ def test_a_file_that_is_too_large_or_of_another_kind_is_refused_with_a_word(chat
 def test_thumbs_stay(chat: ChatPage) -> None:
     chat.say("Hello")
     chat.wait_for_the_end()
-    up = (
-        chat.answer.get_by_test_id("stFeedback")
-        .get_by_role("radio")
-        .or_(chat.answer.get_by_test_id("stFeedback").get_by_role("button"))
-    )
-    up.last.click()
-    chosen = chat.messages.nth(2).get_by_test_id("stFeedback").locator("[aria-checked=true], [aria-pressed=true]")
-    expect(chosen).to_have_count(1)
+    pressed = chat.messages.nth(2).get_by_role("button", pressed=True)
+    for thumb in ("Good answer", "Bad answer"):
+        chat.press(thumb)
+        expect(pressed).to_have_accessible_name(thumb)
     chat.say("More")
     chat.wait_for_the_end()
-    expect(chosen).to_have_count(1)
+    expect(pressed).to_have_accessible_name("Bad answer")
+    pressed.click()
+    expect(pressed).to_have_count(0)
 
 
 def test_tokens_are_shown(chat: ChatPage) -> None:
     chat.say("Hello")
-    expect(chat.answer).to_contain_text("7 tokens in, 5 out")
+    expect(chat.answer.get_by_text("7 tokens in, 5 out")).to_be_visible()
+    expect(chat.page.get_by_text("Context 0% of 400,000 tokens · 12 tokens used in this session")).to_be_visible()
 
 
 def test_a_session_that_has_used_its_tokens_sees_why(page: Page, server: Any, tmp_path: Path) -> None:
@@ -252,7 +293,7 @@ def test_an_export_can_be_imported_in_another_session(chat: ChatPage, tmp_path: 
         chat.page.get_by_text("Export and import").click()
         inputs = chat.page.get_by_test_id("stSidebar").locator("input[type=file]")
         inputs.set_input_files([{"name": "bad.json", "mimeType": "application/json", "buffer": b"[]"}])
-        expect(chat.page.get_by_text("bad.json is no exported chat: nothing was changed.")).to_be_visible()
+        expect(chat.page.get_by_text("bad.json is not an exported chat: nothing was changed.")).to_be_visible()
         inputs.set_input_files(tmp_path / "chat.json")
     expect(chat.messages).to_have_count(3)
     expect(chat.messages.nth(1)).to_contain_text("Remember $this$ <b>")

@@ -1,7 +1,9 @@
 """Text from users and models never runs and never carries anything out, in a real browser."""
 
+import contextlib
 import shutil
 import threading
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,6 +31,15 @@ HOSTILE = """
 
 The end.
 """
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[int]:
+    """Serve a folder's files on loopback; give the port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as files:
+        threading.Thread(target=files.serve_forever, daemon=True).start()
+        yield files.server_port
+        files.shutdown()
 
 
 def test_the_page_asks_only_the_app(page: Page, port_and_server: tuple[int, Any], server: Any) -> None:
@@ -59,18 +70,38 @@ def test_hostile_text_is_only_text(chat: ChatPage, server: Any) -> None:
     assert all("csp" in url or "BLOCKED" in url.upper() for url in blocked), blocked
 
 
+def test_the_page_can_be_shown_in_a_frame_where_the_owner_allows_it(page: Page, server: Any, tmp_path: Path) -> None:
+    app = copy_app(install(model_provider="openai"), tmp_path / "app")
+    settings = (app / "settings.toml").read_text(encoding="utf-8")
+    with running(app, server.environment) as port, serving(tmp_path) as files:
+        frame = f'<iframe src="http://127.0.0.1:{port}/?embed=true" width="100%" height="700"></iframe>'
+        (tmp_path / "frame.html").write_text(frame, encoding="utf-8")
+        page.goto(f"http://localhost:{files}/frame.html")
+        embedded = page.frame_locator("iframe")
+        embedded.get_by_placeholder("Your message").fill("Hello")
+        embedded.get_by_placeholder("Your message").press("Enter")
+        expect(embedded.get_by_test_id("stChatMessage").last).to_contain_text("Hello from the model.")
+        (app / "settings.toml").write_text(
+            settings.replace('frame_hosts = ["*"]', "frame_hosts = []"), encoding="utf-8"
+        )
+        with page.expect_console_message(lambda message: "frame-ancestors" in message.text):
+            page.reload()
+        headers = page.request.get(f"http://127.0.0.1:{port}").headers
+        assert headers["content-security-policy"] == "img-src 'self' data: blob:; frame-ancestors 'self'"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+
+
 def test_an_image_is_loaded_from_a_host_that_the_owner_allows(page: Page, server: Any, tmp_path: Path) -> None:
     app = copy_app(install(model_provider="openai"), tmp_path / "app")
     shutil.copy(REPOSITORY / "docs" / "images" / "conversation-phone.png", tmp_path / "picture.png")
-    files = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path))
-    threading.Thread(target=files.serve_forever, daemon=True).start()
-    host = f"127.0.0.1:{files.server_port}"
     settings = (app / "settings.toml").read_text(encoding="utf-8")
-    server.reply = reply(words=(f"![A picture](http://{host}/picture.png)",))
-    for allowed in (False, True):
-        hosts = f'image_hosts = ["{host}"]' if allowed else "image_hosts = []"
-        (app / "settings.toml").write_text(settings.replace("image_hosts = []", hosts), encoding="utf-8")
-        with running(app, server.environment) as port:
+    with running(app, server.environment) as port, serving(tmp_path) as files:
+        host = f"127.0.0.1:{files}"
+        server.reply = reply(words=(f"![A picture](http://{host}/picture.png)",))
+        for allowed in (False, True):
+            hosts = f'image_hosts = ["{host}"]' if allowed else "image_hosts = []"
+            (app / "settings.toml").write_text(settings.replace("image_hosts = []", hosts), encoding="utf-8")
             chat = ChatPage(page, port)
             chat.say("Draw")
             chat.wait_for_the_end()
@@ -78,8 +109,6 @@ def test_an_image_is_loaded_from_a_host_that_the_owner_allows(page: Page, server
             expect(image).to_have_count(1)
             loaded = image.evaluate("image => image.decode().then(() => true, () => false)")
             assert loaded == allowed
-    files.shutdown()
-    files.server_close()
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,25 @@ COUNT_MESSAGES = """() => {
   new MutationObserver(() => { window.fewest = Math.min(window.fewest, count()) })
     .observe(document.body, { childList: true, subtree: true })
 }"""
+FADING = """() => [...document.querySelectorAll('[data-stale=true]')]
+  .filter(element => getComputedStyle(element).opacity < 1
+    || element.getAnimations().some(animation => animation.transitionProperty === 'opacity'))
+  .map(element => element.outerHTML)"""
+AT_THE_END = """() => {
+  const main = document.querySelector('[data-testid=stMain]')
+  return main.scrollTop + main.clientHeight > main.scrollHeight - 5
+}"""
 
 
-def test_stop_ends_an_answer_and_keeps_what_came(chat: ChatPage, server: Any) -> None:
+@pytest.mark.parametrize("by", ["click", "key"])
+def test_stop_ends_an_answer_and_keeps_what_came(chat: ChatPage, server: Any, by: str) -> None:
     server.reply = reply(**ENDLESS)
     chat.say("Tell me a story")
     expect(chat.answer).to_contain_text("word2 ")
-    chat.press("Stop")
+    if by == "click":
+        chat.press("Stop")
+    else:
+        chat.input.press("Escape")
     expect(chat.answer).to_contain_text("Stopped")
     expect(chat.answer).to_contain_text("word2 ")
     expect(chat.button("Stop")).to_have_count(0)
@@ -46,7 +58,6 @@ def test_an_answer_outlives_a_click_elsewhere(chat: ChatPage, server: Any) -> No
     server.reply = reply(**SLOW)
     chat.say("Tell me a story")
     expect(chat.answer).to_contain_text("word1 ")
-    chat.page.keyboard.press("Escape")
     chat.page.get_by_role("heading").first.click()
     chat.page.keyboard.press("r")  # Streamlit's own "run the page again"
     chat.wait_for_the_end()
@@ -103,10 +114,40 @@ def test_nothing_of_the_answer_before_is_seen_while_the_next_grows(chat: ChatPag
     chat.wait_for_the_end()
 
 
+def test_nothing_fades_while_an_answer_grows(chat: ChatPage, server: Any) -> None:
+    chat.say("Hello")
+    chat.wait_for_the_end()
+    server.reply = reply(**ENDLESS)
+    chat.say("Tell me a story")
+    expect(chat.answer).to_contain_text("word2 ")
+    expect(chat.page.locator("[data-stale=true]")).not_to_have_count(0)  # these are what Streamlit lets fade
+    assert chat.page.evaluate(FADING) == []
+
+
+def test_a_growing_answer_is_scrolled_along_until_one_scrolls_up(chat: ChatPage, server: Any) -> None:
+    server.reply = reply(words=tuple(f"line{n}\n\n" for n in range(1000)), pause=0.1)
+    chat.say("Tell me a story")
+    expect(chat.answer).to_contain_text("line50")
+    chat.page.wait_for_function(AT_THE_END)
+    chat.answer.hover()
+    chat.page.mouse.wheel(0, -300)
+    chat.page.wait_for_function(f"!({AT_THE_END})()")
+    line = chat.answer.inner_text().count("line") + 10
+    expect(chat.answer).to_contain_text(f"line{line}")
+    assert not chat.page.evaluate(AT_THE_END)
+    chat.page.mouse.wheel(0, 100_000)
+    chat.page.wait_for_function(AT_THE_END)
+    expect(chat.answer).to_contain_text(f"line{line + 20}")
+    chat.page.wait_for_function(AT_THE_END)
+    chat.press("Stop")
+    chat.wait_for_the_end()
+    chat.page.wait_for_function(AT_THE_END)
+
+
 def test_a_provider_that_asks_to_wait_is_waited_for_in_sight(chat: ChatPage, server: Any) -> None:
     server.reply = reply(status=429, headers=(("Retry-After", "3"),))
     chat.say("Hello?")
-    expect(chat.answer).to_contain_text(re.compile("OpenAI asks to wait: the next try is in [1-3] s."))
+    expect(chat.answer).to_contain_text(re.compile("OpenAI asks to wait: trying again in [1-3] s."))
     server.reply = reply()
     expect(chat.answer).to_contain_text("Hello from the model.")
 
@@ -129,9 +170,9 @@ def test_without_a_key_the_page_leads_to_it(
     page: Page, server: Any, screenshots: Path, width: str, tmp_path: Path
 ) -> None:
     app = copy_app(install(model_provider="openai"), tmp_path / "app")
-    page_file = app / "app.py"
-    quick, drawing = page_file.read_text(encoding="utf-8"), "for message in latest("
-    busy = quick.replace(drawing, f"__import__('time').sleep(0.5)\n{drawing}")
+    page_file = app / "page.py"
+    quick, drawing = page_file.read_text(encoding="utf-8"), "for message in latest_messages("
+    busy = quick.replace(drawing, f"__import__('time').sleep(0.5)\n    {drawing}")
     assert busy != quick
     page_file.write_text(busy, encoding="utf-8")  # as on a busy machine, where one sees what is gone for a moment
     with running(app, server.environment | {"OPENAI_API_KEY": ""}) as port:

@@ -24,8 +24,8 @@ def build_chain(
     Parameters:
         model: The chat model that answers.
         system_prompt: Sent word for word, braces and all; left out if blank, which some providers refuse.
-        history: Holds the earlier messages the model shall see, and is told of the new ones.
-        on_chunk: Is called with each piece of the answer. (What comes out of the chain is empty: each layer round the
+        history: Holds the earlier messages that the model should see, and is told of the new ones.
+        on_chunk: Is called with each piece of the answer. (What comes out of the chain is empty: each layer around the
             model would add up all pieces, a twentieth of a turn's processor time.)
         files: Content blocks that go along with the question.
     """

@@ -35,7 +35,7 @@ def messages_that_fit(
     Parameters:
         messages: Those before the question.
         question: Always goes to the model, as the system prompt does.
-        system_prompt: Takes its part of the context.
+        system_prompt: Takes up part of the context.
         model: Its profile says how large the context is.
         model_settings: The [model] table of the settings: at most how many messages, and tokens.
         share: Of the context (0 to 1) that may be filled.

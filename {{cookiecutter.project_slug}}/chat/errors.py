@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-# Some clients pass over a fault that the provider reports in the middle; then no end comes.
-NO_END = "The answer may not be whole, for its end did not come: try again."
-# Plain exceptions tell it in their text only: NVIDIA's, LangChain's two for OpenAI's Responses API and OpenRouter's.
+# Some clients ignore a fault that the provider reports in mid-answer; then no end comes.
+NO_END = "The answer may be incomplete: the connection ended early. Try again."
+# Plain exceptions tell it only in their text: NVIDIA's, LangChain's two for OpenAI's Responses API and OpenRouter's.
 SAYS_ITS_NAME = r"\[(\d{3})\]|ResponseError\(code='(\w+)'|(\w+): |.*\(code: (\w+)\)$|(No generation chunks)"
-UNKNOWN = "The model failed ({kind}): try again; if it happens again, look at the app's log."
+UNKNOWN = "The model failed ({kind}): try again. If it happens again, look at the app's log."
 
 
 class ChatError(Exception):
@@ -53,7 +53,7 @@ def sentence_for(error: BaseException, model_settings: dict[str, Any], unknown: 
 
 
 def end_sentence(metadata: Mapping[str, Any]) -> str | None:
-    """Return the sentence for an answer that ends early, "" for one that is whole, None for a piece that is no end.
+    """Return the sentence for an answer that ends early, "" for a whole one, None for a piece that does not end it.
 
     Parameters:
         metadata: The `response_metadata` of a piece of an answer.
@@ -89,7 +89,7 @@ def retry_after(error: BaseException) -> float | None:
 
 def _with_causes(error: BaseException | None) -> list[BaseException]:
     chain: list[BaseException] = []
-    while error and error not in chain:  # they may go round in a circle
+    while error and error not in chain:  # they may form a circle
         chain.append(error)
         error = error.__cause__ or error.__context__
     return chain
@@ -101,7 +101,7 @@ def _fits(cause: dict[str, Any], error: BaseException) -> bool:
         return True
     if status is None or not 400 <= status < 600:
         return False
-    # A 5xx that no row before has counts as 500; what a refusal (4xx) says tells more than its status.
+    # A 5xx that no earlier row has counts as 500; what a refusal (4xx) says tells more than its status.
     return 500 in statuses if status >= 500 else any(word in str(error).lower() for word in cause.get("words", []))
 
 

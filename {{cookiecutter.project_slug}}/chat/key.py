@@ -11,7 +11,7 @@ def key_of_machine(model_settings: dict[str, Any]) -> str | None:
     """Return the API key that this machine has, "" where the provider needs none, or None."""
     if not (variable := model_settings["key_variable"]):
         return ""
-    # Streamlit puts what stands in secrets.toml into the environment when it starts.
+    # Streamlit puts what is in secrets.toml into the environment when it starts.
     return os.environ.get(variable, "").strip() or None
 
 
@@ -20,7 +20,7 @@ def ask_for_key(model_settings: dict[str, Any]) -> str | None:
 
     A key typed at the page stays in this session's state: no other session, file or log sees it.
     """
-    notice = st.empty()  # keeps its place when the key is there, or all below it would be drawn anew
+    notice = st.empty()  # keeps its place when the key is there, or everything below it would be redrawn
     variable, key = model_settings["key_variable"], key_of_machine(model_settings)
     if key is not None:
         return _checked(key, variable, notice)

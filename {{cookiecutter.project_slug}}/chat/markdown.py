@@ -11,7 +11,7 @@ CODE_OR_MATH = re.compile(
 
 
 def plain(text: str) -> str:
-    """Return Markdown that shows a text as it stands.
+    """Return Markdown that shows a text as it is.
 
     Source: https://spec.commonmark.org/0.31.2/#backslash-escapes
 

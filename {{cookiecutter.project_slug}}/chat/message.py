@@ -1,4 +1,4 @@
-"""A message: its text, its files, and what else an answer says of itself."""
+"""A message: its text, its files, and what else an answer says about itself."""
 
 from typing import Any, TypedDict, cast
 
@@ -39,7 +39,7 @@ def files_of(message: BaseMessage) -> list[dict[str, Any]]:
 
 
 def thoughts_in(chunk: AIMessageChunk) -> str:
-    """Return what a piece of an answer brings of the model's thinking, in whichever form its provider sends that."""
+    """Return what a piece of an answer holds of the model's thinking, in whatever form its provider sends it."""
     if isinstance(chunk.content, str) and not chunk.additional_kwargs:
         return ""
     return "".join(block.get("reasoning", "") for block in chunk.content_blocks if block["type"] == "reasoning")

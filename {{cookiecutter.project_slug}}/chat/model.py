@@ -41,7 +41,7 @@ def _build(settings_json: str, key: str) -> ChatModel:
                 os.environ[variable] = value
             else:
                 os.environ.pop(variable, None)
-        # The OpenAI client insists on some key, also for a server that wants none.
+        # The OpenAI client insists on some key, even for a server that needs none.
         api_key = {"api_key": key or "none"} if model["key_variable"] else {}
         arguments: dict[str, Any] = {"model": model["name"], **model.get("arguments", {}), **api_key}
         return ChatModel(**arguments)

@@ -8,17 +8,16 @@ import streamlit as st
 from langchain_core.messages import BaseMessage
 from streamlit.delta_generator import DeltaGenerator
 
-HERE = Path(__file__).parent
 _component = st.components.v2.component(
     "answer_row",
-    html="<div class=row></div>",
-    css=(HERE / "row.css").read_text(encoding="utf-8"),
-    js=(HERE / "row.js").read_text(encoding="utf-8"),
+    html="<div class=answer-row></div>",
+    js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
+    isolate_styles=False,  # page.css has them: sent once, and not with each row
 )
 
 
 class Row:
-    """What stands in the row of one answer.
+    """What is in the row under one answer.
 
     Parameters:
         answer: The answer.
@@ -38,16 +37,16 @@ class Row:
             icon: One of https://fonts.google.com/icons
             label: Its tooltip, and its name for a screen reader.
             on_click: Is called as any widget's callback is; None disables the button.
-            looks: `pressed` (whether it is switched on) or `copies` (the text that it copies to the clipboard, with no
-                word to the server).
+            looks: `pressed` (whether it is switched on) or `copies` (the text that it copies to the clipboard, without
+                asking the server).
         """
         event = label.lower().replace(" ", "_")
         self._items.append({"event": event, "icon": icon, "label": label, "disabled": on_click is None, **looks})
-        if on_click:  # Streamlit takes no event that has none
+        if on_click:  # Streamlit accepts no event without one
             self._callbacks[f"on_{event}_change"] = on_click
 
     def text(self, text: str) -> None:
-        """Add a few small words."""
+        """Add a few words in small print."""
         self._items.append({"text": text})
 
     def draw(self) -> None:

@@ -33,7 +33,7 @@ def session() -> dict[str, Any]:
 class Chat:
     """The conversation that is open, and how it is answered.
 
-    Made anew at each run of the whole page. Features change it before `connect`; callbacks are handed it afterwards.
+    Made afresh for each run of the whole page. Features change it before `connect`; callbacks get it afterwards.
 
     Parameters:
         settings: What settings.toml says, and what the visitor has chosen instead.

@@ -62,7 +62,7 @@ def allowed_hosts() -> dict[str, list[str]]:
 
 
 def read_prompt(name: str) -> str:
-    """Return the text of prompts/<name>.md, to the character.
+    """Return the text of prompts/<name>.md, character for character.
 
     Raises:
         ChatError: The file is missing or is not UTF-8 text.

@@ -17,7 +17,7 @@ MORE = 50
 
 
 def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
-    """Return the messages to draw; where there are earlier ones, draw a button that brings them."""
+    """Return the messages to draw; where there are earlier ones, draw a button that shows them."""
     messages = chat.history.messages
     hidden = max(0, len(messages) - LATEST - chat.kept.get("earlier", 0)) // LATEST * LATEST
     if hidden and messages[hidden].type == "ai":  # with its question

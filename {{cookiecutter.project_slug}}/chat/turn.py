@@ -26,7 +26,7 @@ from server.loop import loop
 
 # Each redraw sends the whole answer again, so words that come are joined for this long, and longer in a long answer.
 REDRAW_SECONDS = 0.1
-LETTERS_PER_SECOND = 15_000  # an answer of so many letters is drawn once a second
+LETTERS_PER_SECOND = 8_000  # an answer of so many letters is drawn once a second
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 
 
@@ -34,8 +34,8 @@ class Turn:
     """One question and its answer.
 
     RunnableWithMessageHistory saves a turn only when a run ends well. So the question and the still empty answer
-    stand in the history from the start, the answer grows there in place, and the runnable is handed a history of its
-    own, with what the model shall see. `note` is what the page says while nothing comes.
+    are in the history from the start, the answer grows there in place, and the runnable is handed a history of its
+    own, with what the model should see. `note` is what the page says while nothing comes.
     """
 
     def __init__(self, question: HumanMessage, chat: Chat) -> None:

@@ -17,7 +17,7 @@ IMAGE_TYPES = ["png", "jpg", "jpeg", "gif", "webp"]
 
 def accepted(chat: Chat) -> dict[str, Any]:
     """Return the chat input's options for the files that the model reads, by its profile; it reads text in any case."""
-    # While there is no model the input is disabled, and shall look as it will then.
+    # While there is no model, the input is disabled, and should look as it will later.
     profile = (chat.model.profile if chat.model else {"image_inputs": True, "pdf_inputs": True}) or {}
     types = [*TEXT_TYPES, *(IMAGE_TYPES if profile.get("image_inputs") else [])]
     types += ["pdf"] if profile.get("pdf_inputs") else []
@@ -35,7 +35,7 @@ def show(message: BaseMessage) -> None:
         if block["type"] == "image":
             try:
                 st.image(base64.b64decode(block["base64"]), width="content")
-            except Exception:  # it is damaged, only called a picture, or so large that Pillow takes it for a bomb
+            except Exception:  # it is damaged, a picture only by name, or so large that Pillow takes it for a bomb
                 st.badge("A picture that cannot be shown", icon=":material/broken_image:", color="gray")
         elif block["type"] == "file":
             with st.expander(plain(block["filename"]), icon=":material/description:"):

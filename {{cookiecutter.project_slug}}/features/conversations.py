@@ -21,7 +21,7 @@ class _Chats:
         first: The session key of the first one; the others' are derived from it.
         names: What the user has called each, by session key; "" means its first question.
         open: The session key of the one that is open.
-        deleted: The session keys of those that can be had back.
+        deleted: The session keys of those that can be restored.
         drawn: The titles that the sidebar shows.
         renamed: The session key of the one whose name is being changed, or "".
         begun: How many there have been.
@@ -43,7 +43,7 @@ class _Chats:
 
 
 def choose(chat: Chat) -> None:
-    """Draw the list, and turn the chat to the conversation that is open."""
+    """Draw the list, and switch the chat to the conversation that is open."""
     chats: _Chats | None = session().get("conversations")
     if not chats or chats.first != chat.session_key:  # at first, and when settings.toml has another key
         key = chat.session_key

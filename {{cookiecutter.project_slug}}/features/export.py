@@ -19,9 +19,9 @@ NAMES = {"human": "You", "ai": "Assistant"}
 def offer(chat: Chat) -> None:
     """Draw it in the sidebar. An import fills the chat, if nothing was asked in it yet."""
     expander = st.sidebar.expander("Export and import", icon=":material/save:", key="app.export", on_change="rerun")
-    if not expander.open:  # what nobody looks at would be a tenth of what it takes to draw a new page
+    if not expander.open:  # nobody looks, and it would take a tenth of the time of drawing a new page
         return
-    messages = chat.history.messages  # not a copy: the chat goes on after this was drawn
+    messages = chat.history.messages  # not a copy: the chat goes on after this is drawn
     begun = any(message.type == "human" for message in messages)
     with expander:
         row = st.container(horizontal=True)
@@ -67,7 +67,7 @@ def _import(chat: Chat) -> None:
 
 
 def _checked(messages: list[BaseMessage]) -> list[BaseMessage]:
-    """Return the messages made anew from what may stand in them: a greeting or none, then questions and answers."""
+    """Return the messages rebuilt from what may be in them: a greeting or none, then questions and answers."""
     greeted = messages[0].type == "ai" and "status" not in messages[0].response_metadata
     greeting, turns = messages[:greeted], messages[greeted:]
     if [message.type for message in turns] != ["human", "ai"] * (len(turns) // 2):

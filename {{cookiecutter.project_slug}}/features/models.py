@@ -1,4 +1,4 @@
-"""The provider's other models, for those who want to choose: from the profiles that its LangChain package brings."""
+"""The provider's other models, for those who want to choose: from the profiles that come with its LangChain package."""
 
 import importlib
 from fnmatch import fnmatch
@@ -46,7 +46,7 @@ def _profiles() -> dict[str, Any]:
     package = next(package for package in packages if package != "providers")  # one of ours is made from LangChain's
     try:
         return importlib.import_module(f"{package}.data._profiles")._PROFILES
-    except ModuleNotFoundError:  # it brings none
+    except ModuleNotFoundError:  # it has none
         return {}
 
 

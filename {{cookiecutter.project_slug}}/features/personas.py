@@ -83,7 +83,7 @@ def _save(chat: Chat, name: str, key: str) -> None:
     file = PROMPTS / f"{name}.md"
     try:
         file.with_suffix(".new").write_text(st.session_state[key], encoding="utf-8", newline="")
-        file.with_suffix(".new").replace(file)  # a full disk leaves the old one whole
+        file.with_suffix(".new").replace(file)  # a full disk leaves the old one intact
     except OSError as error:
         problem = f"prompts/{file.name} cannot be written ({error.strerror}): the edit counts in this chat only."
         chat.kept.update(prompt_problem=problem, editing_prompt=True)

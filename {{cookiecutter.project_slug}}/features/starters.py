@@ -14,10 +14,10 @@ from chat.turn import start
 
 def offer(chat: Chat) -> None:
     """Draw them until the first message; without a model, nothing can be asked."""
-    place = st.empty()  # takes those away at once that a question leaves behind
+    place = st.empty()  # removes at once those that a question leaves behind
     if any(message.type == "human" for message in chat.history.messages):
         return
-    with suppress(ChatError):  # no file is no question
+    with suppress(ChatError):  # no file, no questions
         lines = [line for line in read_prompt("starters").splitlines() if line.startswith("- ")]
         invitation = " Type a message, or start with one of these:" if lines and chat.model else ""
         place = place.container()

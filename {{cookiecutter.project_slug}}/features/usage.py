@@ -18,7 +18,7 @@ def limit(chat: Chat) -> None:
 
 
 def show(row: Row, message: BaseMessage) -> None:
-    """Add what an answer took, if the provider has said so."""
+    """Add how many tokens an answer took, if the provider says so."""
     if isinstance(message, AIMessage) and (used := message.usage_metadata):
         row.text(f"{used['input_tokens']:,} tokens in, {used['output_tokens']:,} out")
 

@@ -15,6 +15,7 @@ from chat.turn import start
 Version = list[BaseMessage]  # a question and its answer
 
 HERE = Path(__file__)
+HIDE_THE_QUESTION = ".stChatMessage:has([class*=st-key-app-edit]) div:has(> .stText) { display: none }"
 _editor = st.components.v2.component(
     "edit_question",
     html="<textarea aria-label='Your question'></textarea>\n<button class=send>Send</button><button>Cancel</button>",
@@ -45,7 +46,7 @@ def edit(question: BaseMessage, chat: Chat) -> None:
     """Draw a field in the question's place while it is edited."""
     if chat.model and chat.kept.get("editing", "") == question.id:
         key = f"app.edit.{question.id}"
-        st.html("<style>[data-testid=stChatMessage]:has([class*=st-key-app-edit]) [data-testid=stText] {display: none}")
+        st.html(f"<style>{HIDE_THE_QUESTION}</style>")
         # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
         _editor(
             key=key,
@@ -76,7 +77,7 @@ def _ask_again(chat: Chat, answer: BaseMessage) -> None:
 
 
 def _ask_edited(chat: Chat, question: BaseMessage, key: str) -> None:
-    text = st.session_state.get(key, {}).get("send")  # nothing, when the field has gone meanwhile
+    text = st.session_state.get(key, {}).get("send")  # nothing, if the field has gone in the meantime
     if not isinstance(text, str) or not text.strip():
         return
     _close_editor(chat)

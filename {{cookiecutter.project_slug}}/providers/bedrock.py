@@ -51,7 +51,7 @@ class ChatBedrockConverse(langchain_aws.ChatBedrockConverse):
 
 
 class _Reader(threading.Thread):
-    """Reads one answer. A thread of its own: asyncio has a few only, and a silent model would keep each for long."""
+    """Reads one answer. A thread of its own: asyncio has only a few, and a silent model would keep each for long."""
 
     def __init__(self, stream: Callable[[], Any], tell: Callable[[Any], object]) -> None:
         super().__init__(daemon=True)

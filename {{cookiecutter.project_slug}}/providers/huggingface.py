@@ -21,6 +21,6 @@ class ChatHuggingFace(langchain_huggingface.ChatHuggingFace):
         endpoint = langchain_huggingface.HuggingFaceEndpoint(
             repo_id=model, huggingfacehub_api_token=api_key, **arguments
         )
-        # Set here, for the class keeps the token back from a server that it is given another way.
+        # Set here, since the class withholds the token from a server that it is given in another way.
         endpoint.async_client.model = os.environ.get("HF_INFERENCE_ENDPOINT", "https://router.huggingface.co")
         super().__init__(llm=endpoint, stream_usage=True)

@@ -1,4 +1,4 @@
-"""The embedded model: llama.cpp inside this process, asked over HTTP on loopback like any other provider."""
+"""The built-in model: llama.cpp inside this process, asked over HTTP on loopback like any other provider."""
 
 import hashlib
 import os
@@ -22,10 +22,10 @@ ANSWERS_AT_ONCE = 2
 
 
 class ChatLocal(ChatOpenAI):
-    """ChatOpenAI that talks to the embedded server."""
+    """ChatOpenAI that talks to the built-in server."""
 
     def __init__(self, **arguments: Any) -> None:
-        """Start the server if it does not run yet.
+        """Start the server if it is not running yet.
 
         Parameters:
             arguments: As for ChatOpenAI.
@@ -82,7 +82,7 @@ def start_server(model_path: str) -> tuple[str, str, Any]:
         server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise ChatError(
-            f"llama.cpp cannot load the model file {path}: get it again, or set LOCAL_MODEL_PATH to another."
+            f"llama.cpp cannot load the model file {path}: download it again, or set LOCAL_MODEL_PATH to another."
         ) from error
     return f"{server.listening_address}/v1", key, server
 

@@ -9,7 +9,7 @@ class MessagesAsTheyAre:
     """Mixin: the messages, which LangChain has made ready to be sent, are sent without another look at each.
 
     OpenAI's client walks through all of them (`openai._utils._transform`), which changes nothing and takes 0.1 to 0.35
-    ms a message: in a chat of 100, half of what a turn costs. What stands in `extra_body` it only copies.
+    ms a message: in a chat of 100, half of what a turn costs. What is in `extra_body` it only copies.
     """
 
     def _get_request_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -15,5 +15,5 @@ class ChatVertexAI(ChatGoogleGenerativeAI):
         Parameters:
             arguments: As for ChatGoogleGenerativeAI.
         """
-        # Google's client reads the variable too, but forgets the project when it is led to a gateway.
+        # Google's client reads the variable too, but forgets the project when its requests go to a gateway.
         super().__init__(vertexai=True, project=os.environ.get("GOOGLE_CLOUD_PROJECT"), **arguments)

@@ -1,1 +1,1 @@
-"""What goes on round the page; nothing here knows the chat. Streamlit does not load these files anew after an edit."""
+"""What goes on around the page; nothing here knows the chat. Streamlit does not reload these files after an edit."""

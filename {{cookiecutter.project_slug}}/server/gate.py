@@ -37,7 +37,9 @@ class _Session:
         with self.watched:
             self.watched.notify_all()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.over.wait(), PATIENCE_SECONDS)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not self.over.is_set():  # another event may enter first
+                    await self.over.wait()
         self.waiting -= 1
         return self.over.is_set()
 
@@ -79,7 +81,7 @@ class OneEventAtATime:
         _, _, *returning = scope["subprotocols"]  # after its own name and a token, the session of one that comes back
         session = _sessions.setdefault(returning[0], _Session()) if returning else _Session()
         first, calm = True, 0
-        while returning and calm < 5 and await session.rest():  # what the connection before brought enters first
+        while returning and calm < 5 and await session.rest():  # what the last connection brought enters first
             calm = calm + 1 if session.all_read else 0  # it may take the loop a few rounds to read the next of it
             await asyncio.sleep(0.01)
 
@@ -125,8 +127,8 @@ _opening = asyncio.Lock()
 async def _open(session: _Session) -> None:
     """Wait for a new session's turn to draw its page.
 
-    Python runs one thread at a time, so pages that are drawn beside each other are all ready late: with 40 users at
-    once, a page opens in two thirds of the time like this.
+    Python runs one thread at a time, so pages drawn side by side are all ready late: with 40 users at once, a page
+    opens in two thirds of the time this way.
     """
 
     async def let_the_next_one_in() -> None:

@@ -1,4 +1,4 @@
-"""What the browser is told of the page: whose images may be loaded into it, and whose pages may show it in a frame."""
+"""What the browser is told about the page: whose images it may load, and whose pages may show it in a frame."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -20,12 +20,15 @@ class SecurityHeaders:
 
         Parameters:
             app: The app.
-            allowed_hosts: Is called for each page, and returns the hosts that are allowed beside the app's own, by
-                the directive of the policy.
+            allowed_hosts: Is called for each page, and returns the hosts that are allowed besides the app's own, by
+                directive of the policy.
         """
         self.app, self.allowed_hosts = app, allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -38,3 +41,4 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+        return None

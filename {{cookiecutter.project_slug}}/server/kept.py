@@ -1,4 +1,4 @@
-"""What lives as long as the process, also when Streamlit loads the rest of the app anew after an edit."""
+"""What lives as long as the process, even when Streamlit reloads the rest of the app after an edit."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ _lock = threading.RLock()
 
 
 def keep(name: str, make: Callable[[], Thing]) -> Thing:
-    """Return what is kept under this name, made when it is asked for first; of an error of `make`, nothing is kept."""
+    """Return what is kept under this name, made the first time it is asked for; if `make` fails, nothing is kept."""
     with _lock:
         if name not in _kept:
             _kept[name] = make()

@@ -12,7 +12,7 @@ class WarmUp(threading.Thread):
     """Takes the given steps in turn; `lifespan` is that of an `st.App`, and `join` waits for the last step."""
 
     def __init__(self, *steps: str) -> None:
-        """Make ready to take the steps.
+        """Prepare to take the steps.
 
         Parameters:
             steps: Each a module to import, or "module:function" for one of its functions to call, too.

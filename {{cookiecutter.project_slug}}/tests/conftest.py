@@ -1,4 +1,4 @@
-"""What the tests share: a model server that the app is led to, and the page."""
+"""What the tests share: a model server for the app to talk to, and the page."""
 
 import copy
 import functools
@@ -40,7 +40,7 @@ def _forget() -> None:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    """Lead the app's own client to a server on loopback: real HTTP, no key, no network."""
+    """Point the app's own client at a server on loopback: real HTTP, no key, no network."""
     with ModelServer() as server:
         for name in [name for name in os.environ if name.upper().endswith(LEADS_ELSEWHERE)]:
             monkeypatch.delenv(name)  # this machine's; nothing here leaves it
@@ -65,7 +65,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def _components_as_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
     """AppTest cannot press a component: here, rows and editors are drawn as plain widgets with the same names.
 
-    What they do in a browser, the template's own tests show.
+    The template's own tests show what they do in a browser.
     """
 
     def report(key: str, value: dict[str, Any], callback: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""Who may import whom: page, features, chat, server, each only from what stands after it."""
+"""Who may import whom: page, features, chat, server, each only from those after it."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is copied is the answer as the model wrote it; that a click does it, the template's browser tests show."""
+"""What is copied is the answer as the model wrote it; the template's browser tests show that a click does it."""
 
 from streamlit.testing.v1 import AppTest
 

@@ -36,11 +36,11 @@ def test_a_refusal_is_one_sentence(page: AppTest, server: ModelServer, refusal: 
     assert read_settings()["model"]["provider"] in page.error[0].value or "too long" in sentence
 
 
-# What the page says with clients that tell less of a fault within a stream, after half an answer and when no word came.
+# What the page says with clients that tell less of a fault within a stream, after half an answer and after none.
 TELLS_LESS = {
-    "langchain_fireworks": ("may not be whole", "may not be whole"),
-    "langchain_mistralai": ("may not be whole", "fault on its side"),
-    "langchain_nvidia_ai_endpoints": ("may not be whole", "may not be whole"),
+    "langchain_fireworks": ("may be incomplete", "may be incomplete"),
+    "langchain_mistralai": ("may be incomplete", "fault on its side"),
+    "langchain_nvidia_ai_endpoints": ("may be incomplete", "may be incomplete"),
     "langchain_huggingface": ("fault on its side", "fault on its side"),
 }
 

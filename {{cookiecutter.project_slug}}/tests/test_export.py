@@ -1,4 +1,4 @@
-"""What is exported can be imported; what is no exported chat changes nothing."""
+"""What is exported can be imported; anything else changes nothing."""
 
 import json
 
@@ -72,7 +72,7 @@ def test_markdown_tells_all_that_the_page_shows(page: AppTest, server: ModelServ
     messages(page)[-2].content = [{"type": "text", "text": "What is this?"}, notes]
     markdown = export._to_markdown(messages(page))
     assert "What is this?\n\n(notes.txt)\n" in markdown
-    assert "has a fault on its side" in markdown
+    assert "reported a fault on its side" in markdown
 
 
 def message(kind: str, content: object, **fields: object) -> str:

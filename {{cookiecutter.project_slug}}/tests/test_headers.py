@@ -1,4 +1,4 @@
-"""What the browser is told of the page; that it heeds it, the template's browser tests show."""
+"""What the browser is told about the page; the template's browser tests show that it obeys."""
 
 import asyncio
 from pathlib import Path

@@ -51,3 +51,11 @@ def test_only_models_that_chat_are_offered() -> None:
         pytest.skip("this provider's package brings no profiles")
     offered = [name for name in profiles if models._is_offered(name, profiles[name], {"offered": ["*"]})]
     assert not [name for name in offered for kind in ("embed", "whisper", "rerank", "prompt-guard") if kind in name]
+
+
+def test_a_chat_keeps_its_model(offered: dict[str, Any], page: AppTest) -> None:
+    page.selectbox[0].set_value("plain").run()
+    first, offered["session_key"] = offered["session_key"], "another"
+    assert page.run().selectbox[0].value == NAME
+    offered["session_key"] = first
+    assert page.run().selectbox[0].value == "plain"

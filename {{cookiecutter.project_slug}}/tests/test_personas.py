@@ -1,4 +1,4 @@
-"""Each file in prompts/ is a persona, which a session may edit for itself."""
+"""Each file in prompts/ is a persona, which a chat may edit for itself."""
 
 import shutil
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_what_cannot_be_saved_is_said_and_counts_in_this_session(
     folder: Path, page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(personas, "_is_development", lambda: True)
-    (folder / "system.new").mkdir()  # stands in the way
+    (folder / "system.new").mkdir()  # is in the way
     before = (folder / "system.md").read_text(encoding="utf-8")
     press(page, "Edit the prompt")
     page.text_area[0].set_value("Talk like an owl.").run()

@@ -19,7 +19,7 @@ USAGE = {"input_tokens": 7, "output_tokens": 5}
 
 
 def environment(url: str) -> dict[str, str]:
-    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    """Return what else points the client at the server at `url`, besides the variable that settings.toml names."""
     return {}
 
 

@@ -27,7 +27,7 @@ NO_CREDENTIALS = {
 
 
 def environment(url: str) -> dict[str, str]:
-    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    """Return what else points the client at the server at `url`, besides the variable that settings.toml names."""
     return {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
 

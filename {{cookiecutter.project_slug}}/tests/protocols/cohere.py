@@ -12,7 +12,7 @@ SPOILT_IS_PASSED_OVER = True  # by Cohere's client, with a line in the log
 
 
 def environment(url: str) -> dict[str, str]:
-    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    """Return what else points the client at the server at `url`, besides the variable that settings.toml names."""
     return {}
 
 

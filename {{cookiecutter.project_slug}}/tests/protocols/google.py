@@ -20,7 +20,7 @@ ROLES = {"user": "user", "model": "assistant"}
 
 
 def environment(url: str) -> dict[str, str]:
-    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    """Return what else points the client at the server at `url`, besides the variable that settings.toml names."""
     credentials = Path(FOLDER.name) / "credentials.json"
     account = {
         "type": "external_account",

@@ -1,4 +1,4 @@
-"""What Mistral's and Groq's chat completions look like on the wire: OpenAI's, but for where the tokens stand.
+"""What Mistral's and Groq's chat completions look like on the wire: OpenAI's, but for where the token counts are.
 
 Sources: https://docs.mistral.ai/api/endpoint/chat
 https://console.groq.com/docs/api-reference

@@ -21,7 +21,7 @@ USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
 
 
 def environment(url: str) -> dict[str, str]:
-    """Return what else leads the client to the server at `url`, beside the variable that settings.toml names."""
+    """Return what else points the client at the server at `url`, besides the variable that settings.toml names."""
     return {}
 
 
@@ -45,7 +45,7 @@ def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
     for word in words:
         yield event({"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None})
     end = event({"index": 0, "delta": {}, "finish_reason": "stop"})
-    if body.get("stream_options", {}).get("include_usage"):  # nothing is counted for who does not ask
+    if body.get("stream_options", {}).get("include_usage"):  # nothing is counted unless asked for
         end += event(usage=USAGE)
     yield end + b"data: [DONE]\n\n"
 

@@ -1,4 +1,4 @@
-"""The embedded model, the real one: it answers, to this app alone, and says what is wrong with its file."""
+"""The built-in model, the real one: it answers, to this app alone, and says what is wrong with its file."""
 
 import urllib.error
 import urllib.request
