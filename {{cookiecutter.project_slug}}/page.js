@@ -10,9 +10,15 @@
     top = main.scrollTop
   }
   main.parentElement.onkeydown = ({ key, target }) => {
-    if (key === "Enter" && target.matches("[data-testid=stChatInputTextArea]")) follows = true
+    if (key === "Enter" && target.matches("textarea")) follows = true
   }
-  new ResizeObserver(() => {
+  main.parentElement.onclick = ({ target }) => {
+    if (target.closest("[data-testid=stChatInputSubmitButton], [class*=st-key-app-starter]")) follows = true
+  }
+  main.observer?.disconnect() // of an earlier run of this script
+  main.observer = new ResizeObserver(() => {
     if (follows) main.scrollTo(0, main.scrollHeight)
-  }).observe(main.querySelector("[data-testid=stMainBlockContainer]"))
+    top = main.scrollTop // a page that shrinks is not a reader who scrolls up
+  })
+  main.observer.observe(main.querySelector("[data-testid=stMainBlockContainer]"))
 }

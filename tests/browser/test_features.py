@@ -64,14 +64,14 @@ def test_one_click_copies_an_answer(chat: ChatPage, server: Any, secure: bool) -
     chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     if not secure:
         chat.page.evaluate("delete Navigator.prototype.clipboard")  # as for all addresses but localhost
-    server.reply = reply(words=("**Bold**", " and `code`"))
+    server.reply = reply(words=("**Bold**", f" and `code` {secure}"))
     chat.say("Hello")
     chat.wait_for_the_end()
     chat.press("Copy the answer")
     expect(chat.button("Copied")).to_be_visible()
     expect(chat.button("Copy the answer")).to_be_visible()
     chat.input.press("Control+V")
-    expect(chat.input).to_have_value("**Bold** and `code`")
+    expect(chat.input).to_have_value(f"**Bold** and `code` {secure}")
 
 
 def test_one_click_copies_a_code_block(chat: ChatPage, server: Any) -> None:

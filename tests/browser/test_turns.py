@@ -24,6 +24,7 @@ FADING = """() => [...document.querySelectorAll('[data-stale=true]')]
   .filter(element => getComputedStyle(element).opacity < 1
     || element.getAnimations().some(animation => animation.transitionProperty === 'opacity'))
   .map(element => element.outerHTML)"""
+SCROLLED = "document.querySelector('[data-testid=stMain]').scrollTop"
 AT_THE_END = """() => {
   const main = document.querySelector('[data-testid=stMain]')
   return main.scrollTop + main.clientHeight > main.scrollHeight - 5
@@ -132,9 +133,10 @@ def test_a_growing_answer_is_scrolled_along_until_one_scrolls_up(chat: ChatPage,
     chat.answer.hover()
     chat.page.mouse.wheel(0, -300)
     chat.page.wait_for_function(f"!({AT_THE_END})()")
+    top = chat.page.evaluate(SCROLLED)
     line = chat.answer.inner_text().count("line") + 10
     expect(chat.answer).to_contain_text(f"line{line}")
-    assert not chat.page.evaluate(AT_THE_END)
+    assert chat.page.evaluate(SCROLLED) <= top
     chat.page.mouse.wheel(0, 100_000)
     chat.page.wait_for_function(AT_THE_END)
     expect(chat.answer).to_contain_text(f"line{line + 20}")
@@ -208,6 +210,12 @@ def test_an_answer_outlives_a_lost_connection(page: Page, port_and_server: tuple
     assert len(connections) == 2
     expect(chat.answer).to_contain_text("word0 word1 word2 word3 word4 word5 word6 word7 word8 word9 word10 word11")
     expect(chat.messages).to_have_count(3)
+
+
+def test_a_new_chat_has_nothing_to_scroll(chat: ChatPage) -> None:
+    expect(chat.page.get_by_text("Context 0% of")).to_be_visible()  # the last thing to be drawn
+    main = chat.page.get_by_test_id("stMain")
+    assert main.evaluate("main => main.scrollHeight - main.clientHeight") == 0
 
 
 def test_before_the_first_word_there_is_a_skeleton_and_nothing_old(chat: ChatPage, server: Any) -> None:

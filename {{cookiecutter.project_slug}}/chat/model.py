@@ -1,6 +1,5 @@
-"""The provider's chat model, built once per process (and once per key typed into the page)."""
+"""The provider's chat model, built once per process, and for a key typed into the page once per session."""
 
-import functools
 import json
 import os
 import threading
@@ -12,27 +11,29 @@ from server.kept import keep
 # isort: split
 from {{ cookiecutter._providers[cookiecutter.model_provider].module }} import {{ cookiecutter._providers[cookiecutter.model_provider].class }} as ChatModel
 
-_lock = threading.Lock()
+MODELS: dict[tuple[str, str], ChatModel] = {}  # those with this machine's own key
+_lock = threading.Lock()  # the environment is the process's, and the built-in model starts a server
 
 
-def build_model(settings: dict[str, Any], key: str) -> ChatModel:
-    """Return the chat model that the settings describe.
+def build_model(settings: dict[str, Any], key: str, made: dict[tuple[str, str], ChatModel] = MODELS) -> ChatModel:
+    """Return the chat model that the settings describe, a new one if it has not been made yet.
 
     Parameters:
         settings: What settings.toml says, and what the visitor has chosen instead.
         key: The provider's API key; "" where it needs none.
+        made: Where it is kept.
 
     Raises:
         ChatError: The provider's class does not take what settings.toml or the environment says.
     """
-    with _lock:
-        return _build(json.dumps({"model": settings["model"], "environment": settings.get("environment", {})}), key)
+    description = json.dumps([settings["model"], settings.get("environment", {})]), key
+    if description not in made:
+        with _lock:
+            made[description] = _build(settings["model"], settings.get("environment", {}), key)
+    return made[description]
 
 
-@functools.lru_cache(maxsize=100)
-def _build(settings_json: str, key: str) -> ChatModel:
-    settings = json.loads(settings_json)
-    model, environment = settings["model"], settings["environment"]
+def _build(model: dict[str, Any], environment: dict[str, str], key: str) -> ChatModel:
     try:
         # What the client reads from the environment: the machine's own setting wins over settings.toml.
         machine = keep("environment", lambda: dict(os.environ))

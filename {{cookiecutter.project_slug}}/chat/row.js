@@ -1,8 +1,7 @@
 export default ({ parentElement, data, setTriggerValue }) => {
   const row = parentElement.querySelector(".answer-row")
   const name = (part, icon, label) => Object.assign(part, { textContent: icon, title: label, ariaLabel: label })
-  const copy = (text) => {
-    if (navigator.clipboard) return navigator.clipboard.writeText(text)
+  const select = (text) => {
     const field = document.body.appendChild(Object.assign(document.createElement("textarea"), { value: text }))
     field.select()
     document.execCommand("copy")
@@ -12,13 +11,15 @@ export default ({ parentElement, data, setTriggerValue }) => {
     const tag = text ? "SPAN" : "BUTTON"
     if (row.children[n]?.tagName !== tag) row.insertBefore(document.createElement(tag), row.children[n] ?? null)
     const part = row.children[n]
+    clearTimeout(part.timer)
     if (text) return (part.textContent = text)
-    Object.assign(name(part, icon, label), { disabled, ariaPressed: pressed ?? null })
+    Object.assign(name(part, icon, label), { ariaDisabled: disabled, ariaPressed: pressed ?? null })
     part.onclick = async () => {
-      if (copies == null) return setTriggerValue(event, true)
-      await copy(copies)
+      if (copies == null) return disabled || setTriggerValue(event, true)
+      await (navigator.clipboard?.writeText(copies) ?? Promise.reject()).catch(() => select(copies))
+      part.focus()
       name(part, "check", "Copied")
-      setTimeout(name, 2000, part, icon, label)
+      part.timer = setTimeout(name, 2000, part, icon, label)
     }
   })
   while (row.children[data.length]) row.lastChild.remove()

@@ -50,8 +50,10 @@ class Row:
         self._items.append({"text": text})
 
     def draw(self) -> None:
-        """Draw the row, if there is anything in it."""
-        if self._place and self._items:
+        """Draw the row, or nothing if there is nothing in it: while the answer grew, "Stop" was there."""
+        if self._place and not self._items:
+            self._place.empty()
+        elif self._place:
             with self._place:
                 # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
                 _component(key=self._key, data=self._items, **self._callbacks)

@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from chat.errors import ChatError
 from chat.history import BaseChatMessageHistory, StreamlitChatMessageHistory
 from chat.key import key_of_machine
-from chat.model import build_model
+from chat.model import MODELS, build_model
 from chat.settings import read_prompt, read_settings
 
 
@@ -68,7 +68,10 @@ class Chat:
 
     def connect(self, key: str | None) -> None:
         """Make the model, unless its API key is still wanted (None), and greet."""
-        self.model = build_model(self.settings, key) if key is not None else None
+        self.model = None
+        if key is not None:
+            typed = key and key != key_of_machine(self.model_settings)
+            self.model = build_model(self.settings, key, session().setdefault("models", {}) if typed else MODELS)
         if not self.history.messages and (greeting := read_prompt("greeting")).strip():
             self.history.add_ai_message(greeting)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import ceil
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import streamlit as st
@@ -48,7 +48,9 @@ class Turn:
         self._earlier = list(chat.history.messages)
         self.question = question
         self.note = ""
-        self.answer = AIMessage("", id=str(uuid4()), response_metadata=cast(dict, AnswerState(status="running")))
+        # Versions of an answer share its id, and so the row of buttons below it, and its focus.
+        state = AnswerState(status="running")
+        self.answer = AIMessage("", id=f"answer to {question.id}", response_metadata=dict(state))
         chat.history.add_messages([self.question, self.answer])
         self._chat = chat
         self._changed = threading.Condition()
@@ -104,7 +106,7 @@ class Turn:
     async def _answer_with(self, share: float, *smaller: float) -> None:
         """Let the answer grow, with the chat filling this share of the context, or a smaller one if it is too long."""
         if not self._chat.model:
-            raise ChatError("There is no model to ask yet: enter its API key, then try again.")
+            raise ChatError("There is no model to ask right now: the page says why. Then try again.")
         model, system_prompt = self._chat.model, self._chat.read_system_prompt()
         seen = messages_that_fit(self._earlier, self.question, system_prompt, model, self._chat.model_settings, share)
         if unseen := unseen_questions(self._earlier, seen):

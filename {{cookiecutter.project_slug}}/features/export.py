@@ -22,7 +22,7 @@ def offer(chat: Chat) -> None:
     if not expander.open:  # nobody looks, and it would take a tenth of the time of drawing a new page
         return
     messages = chat.history.messages  # not a copy: the chat goes on after this is drawn
-    begun = any(message.type == "human" for message in messages)
+    begun = _has_begun(messages)
     with expander:
         row = st.container(horizontal=True)
         row.download_button("Markdown", lambda: _to_markdown(messages), "chat.md", "text/markdown", on_click="ignore")
@@ -38,6 +38,10 @@ def offer(chat: Chat) -> None:
         )
         if problem := chat.kept.pop("import_problem", ""):
             st.error(problem)
+
+
+def _has_begun(messages: Sequence[BaseMessage]) -> bool:
+    return any(message.type == "human" for message in messages)
 
 
 def _to_markdown(messages: Sequence[BaseMessage]) -> str:
@@ -57,6 +61,9 @@ def _to_json(messages: Sequence[BaseMessage]) -> str:
 
 def _import(chat: Chat) -> None:
     if not (file := st.session_state["app.import"]):
+        return
+    if _has_begun(chat.history.messages):  # the button may be older than the first question
+        chat.kept["import_problem"] = "This chat has begun, so nothing was imported: start a new one for it."
         return
     try:
         messages = _checked(messages_from_dict(json.loads(file.getvalue())))

@@ -45,7 +45,7 @@ def _profiles() -> dict[str, Any]:
     packages = [kind.__module__.partition(".")[0] for kind in ChatModel.__mro__]
     package = next(package for package in packages if package != "providers")  # one of ours is made from LangChain's
     try:
-        return importlib.import_module(f"{package}.data._profiles")._PROFILES
+        return getattr(importlib.import_module(f"{package}.data._profiles"), "_PROFILES", {})
     except ModuleNotFoundError:  # it has none
         return {}
 

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from chat.errors import ChatError
 from chat.session import Chat
 from chat.settings import PROMPTS, read_prompt
 
@@ -50,12 +51,16 @@ def _open_editor(chat: Chat, is_open: bool) -> None:
 def _edit(chat: Chat, name: str) -> None:
     if not chat.kept.get("editing_prompt"):
         st.rerun()
-    text = chat.read_system_prompt()
+    try:
+        text = chat.read_system_prompt()
+    except ChatError as problem:
+        st.error(str(problem))
+        return
     key = f"app.prompt.{name}.{hash(text)}"  # another field when the file has changed
     st.text_area(f"System prompt of the persona {_title(name)}", text, height=400, key=key)
     st.caption("It counts from the next message on, in this chat only." + _saving_note())
     with st.container(horizontal=True):
-        st.button("Use in this chat", type="primary", on_click=_use, args=(chat, name, key))
+        st.button("Use in this chat", on_click=_use, args=(chat, name, key))
         if name in chat.kept["edited_prompts"]:
             st.button(f"Back to prompts/{name}.md", on_click=_revert, args=(chat, name))
         if _is_development():

@@ -4,6 +4,7 @@ import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage
 
 from chat.context import context_tokens, count_tokens
+from chat.message import is_answer
 from chat.row import Row
 from chat.session import Chat
 from chat.turn import turns_of_session
@@ -33,9 +34,9 @@ def show_total(chat: Chat) -> None:
 
 
 def _context(chat: Chat) -> str:
-    if not chat.model or not (size := context_tokens(chat.model)) or not chat.history.messages:
+    last = chat.history.messages[-1] if chat.history.messages else None
+    if not chat.model or not (size := context_tokens(chat.model)) or not last or not is_answer(last):
         return ""
-    last = chat.history.messages[-1]
     used = last.usage_metadata if isinstance(last, AIMessage) else None  # as the provider counts, else an estimate
     messages = chat.history.messages[-chat.model_settings["history_messages"] :]  # from -0: all
     tokens = used["total_tokens"] if used else count_tokens(messages)

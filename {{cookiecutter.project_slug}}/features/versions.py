@@ -10,7 +10,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from chat.message import is_answer, text_of
 from chat.row import Row
 from chat.session import Chat
-from chat.turn import start
+from chat.turn import running_turn, start
 
 Version = list[BaseMessage]  # a question and its answer
 
@@ -89,6 +89,9 @@ def _ask_edited(chat: Chat, question: BaseMessage, key: str) -> None:
 
 
 def _replace(chat: Chat, content: Any) -> None:
+    _close_editor(chat)
+    if turn := running_turn(chat.history):
+        turn.stop()
     *earlier, question, answer = chat.history.messages
     versions = _versions(chat, question) or [[question, answer]]
     chat.history.messages[:] = earlier

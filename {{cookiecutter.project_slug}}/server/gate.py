@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from weakref import WeakValueDictionary
 
+from google.protobuf.message import DecodeError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -36,12 +37,15 @@ class _Session:
         self.waiting += 1
         with self.watched:
             self.watched.notify_all()
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while not self.over.is_set():  # another event may enter first
                     await self.over.wait()
-        self.waiting -= 1
-        return self.over.is_set()
+        except TimeoutError:
+            return False
+        finally:
+            self.waiting -= 1
+        return True
 
 
 _sessions: WeakValueDictionary[str, _Session] = WeakValueDictionary()  # by Streamlit's id; connections keep them
@@ -78,20 +82,23 @@ class OneEventAtATime:
         if scope["type"] != "websocket" or not scope["path"].endswith("/_stcore/stream"):
             return await self.app(scope, receive, send)
         await asyncio.to_thread(self.wait_until_ready)
-        _, _, *returning = scope["subprotocols"]  # after its own name and a token, the session of one that comes back
+        returning = list(filter(None, scope["subprotocols"][2:3]))  # the session of a browser that comes back
         session = _sessions.setdefault(returning[0], _Session()) if returning else _Session()
-        first, calm = True, 0
+        first, gone, calm = True, False, 0
         while returning and calm < 5 and await session.rest():  # what the last connection brought enters first
             calm = calm + 1 if session.all_read else 0  # it may take the loop a few rounds to read the next of it
             await asyncio.sleep(0.01)
 
         async def enter() -> Message:
-            nonlocal first
+            nonlocal first, gone
             session.all_read = True
             message = await receive()
             session.all_read = False
-            event = BackMsg.FromString(message.get("bytes") or b"")
+            event = BackMsg()
+            with suppress(DecodeError):  # Streamlit refuses it
+                event.ParseFromString(message.get("bytes") or b"")
             if message["type"] == "websocket.disconnect":  # at which Streamlit ends the run, too
+                gone = True
                 await session.rest()
             elif event.HasField("rerun_script"):
                 await session.rest()
@@ -112,8 +119,9 @@ class OneEventAtATime:
                 session.over.clear()
             elif told.HasField("script_finished") and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 session.over.set()
-            with suppress(OSError):  # a lost connection is found by the reader, after what still came over it
-                await send(message)
+            if not gone:
+                with suppress(OSError):  # a lost connection is found by the reader, after what still came over it
+                    await send(message)
 
         try:
             await self.app(scope, enter, leave)

@@ -34,7 +34,9 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
-                if headers.get("content-type", "").startswith("text/html"):
+                if message["status"] == 304 or headers.get("content-type", "").startswith("text/html"):
+                    for validator in ("ETag", "Last-Modified"):  # a page that a browser keeps would keep its old policy
+                        del headers[validator]
                     hosts = self.allowed_hosts()
                     policy = (" ".join([name, own, *hosts.get(name, [])]) for name, own in POLICY.items())
                     headers["Content-Security-Policy"] = "; ".join(policy)

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pkgutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from chat import model
-from chat.model import ChatModel
+from chat.model import MODELS, ChatModel
 from chat.settings import read_settings
 from server import kept
 from tests.model_server import ModelServer
@@ -28,13 +28,14 @@ def _look_for_components_once() -> Iterator[None]:
     """Each AppTest looks through all installed packages for Streamlit components; that is half of a test's time."""
     where = "streamlit.components.v2.manifest_scanner.scan_component_manifests"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(where, functools.cache(pkgutil.resolve_name(where)))
+        with suppress(ImportError, AttributeError):  # in another Streamlit, they take as long as they take
+            patch.setattr(where, functools.cache(pkgutil.resolve_name(where)))
         yield
 
 
 def _forget() -> None:
     """Forget the models, and what was kept for them: the environment, and the built-in model's server."""
-    model._build.cache_clear()
+    MODELS.clear()
     kept._kept.clear()
 
 

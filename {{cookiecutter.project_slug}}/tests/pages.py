@@ -1,6 +1,8 @@
 """What the tests say about a page, in a person's words."""
 
 import textwrap
+import time
+from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
@@ -29,3 +31,11 @@ def transcript(page: AppTest) -> list[tuple[str, str]]:
     """Return what the page shows as (who, text) pairs."""
     assert not page.exception, page.exception
     return [(block.name, "".join(text.value for text in [*block.text, *block.markdown])) for block in page.chat_message]
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait for something that happens in another thread."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.01)

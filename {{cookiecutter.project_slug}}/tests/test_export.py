@@ -3,11 +3,12 @@
 import json
 
 import pytest
-from langchain_core.messages import messages_to_dict
+from langchain_core.messages import HumanMessage, messages_to_dict
 from streamlit.testing.v1 import AppTest
 
 from chat.settings import read_settings
 from features import export
+from tests.conftest import PAGE
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
 
@@ -27,7 +28,7 @@ def opened(page: AppTest) -> AppTest:
 
 def imported(page: AppTest, text: str) -> AppTest:
     """Import a file in another session, and return its page."""
-    other = opened(AppTest.from_file(page._script_path, default_timeout=60))
+    other = opened(AppTest.from_file(str(PAGE), default_timeout=60))
     return other.file_uploader[0].set_value(("other.json", text.encode(), "application/json")).run()
 
 
@@ -101,3 +102,12 @@ def test_a_chat_in_progress_cannot_be_replaced(page: AppTest) -> None:
     say(page, "Hello")
     page.run()
     assert page.file_uploader[0].disabled
+
+
+def test_an_import_that_comes_late_replaces_nothing(page: AppTest) -> None:
+    uploader = opened(page).file_uploader[0]
+    exported = ("chat.json", message("ai", "Hi").encode(), "application/json")
+    messages(page).append(HumanMessage("Typed meanwhile"))
+    uploader.set_value(exported).run()
+    assert "so nothing was imported" in page.error[0].value
+    assert messages(page)[-1].text == "Typed meanwhile"

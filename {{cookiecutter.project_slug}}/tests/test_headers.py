@@ -12,12 +12,12 @@ from chat.settings import allowed_hosts, read_settings
 from server.headers import SecurityHeaders
 
 
-def headers(content_type: bytes = b"text/html; charset=utf-8") -> Headers:
+def headers(content_type: bytes = b"text/html; charset=utf-8", status: int = 200) -> Headers:
     """Return those of an answer over HTTP."""
     sent: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", content_type)]})
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", content_type)]})
 
     async def receive() -> Any:
         raise AssertionError
@@ -41,6 +41,10 @@ def test_the_page_allows_its_own_images_and_the_owners_hosts(monkeypatch: pytest
 def test_settings_that_cannot_be_read_allow_nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(files, "ROOT", tmp_path)
     assert headers()["content-security-policy"] == "img-src 'self' data: blob:; frame-ancestors 'self'"
+
+
+def test_a_page_that_the_browser_has_kept_has_todays_policy() -> None:
+    assert "img-src 'self'" in headers(b"", status=304)["content-security-policy"]
 
 
 def test_what_is_no_page_has_no_policy() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from chat import model
 from chat.errors import ChatError
+from chat.model import MODELS
 from providers.local import start_server
 from server import kept
 from tests.conftest import PAGE
@@ -18,10 +18,10 @@ from tests.pages import say, transcript
 
 @pytest.fixture(autouse=True)
 def _fresh_model() -> Iterator[None]:
-    model._build.cache_clear()
+    MODELS.clear()
     kept._kept.clear()
     yield
-    model._build.cache_clear()
+    MODELS.clear()
     kept._kept.clear()
 
 

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from chat import settings as files
 from features import personas
+from tests.conftest import PAGE
 from tests.model_server import ModelServer
 from tests.pages import labels, press, say
 
@@ -36,7 +37,7 @@ def test_an_edited_one_counts_in_this_chat_only(folder: Path, page: AppTest, ser
     assert "Edit the prompt (edited)" in labels(page)
     say(page, "Hello")
     assert server.conversation()[0] == ("system", "Talk like {an} owl.")
-    other = AppTest.from_file(page._script_path, default_timeout=60).run()
+    other = AppTest.from_file(str(PAGE), default_timeout=60).run()
     say(other, "Hello")
     assert "owl" not in str(server.requests[-1])
     assert not any("owl" in path.read_text(encoding="utf-8") for path in folder.iterdir())
@@ -68,3 +69,11 @@ def test_what_cannot_be_saved_is_said_and_counts_in_this_session(
     assert (folder / "system.md").read_text(encoding="utf-8") == before
     say(page, "Hello")
     assert server.conversation()[0] == ("system", "Talk like an owl.")
+
+
+def test_a_prompt_that_cannot_be_read_is_a_sentence_in_its_dialog(folder: Path, page: AppTest) -> None:
+    (folder / "system.md").write_bytes(b"\xff")
+    press(page, "Edit the prompt")
+    assert not page.exception
+    assert "prompts/system.md cannot be read" in page.error[0].value
+    assert page.chat_input

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from chat.markdown import plain
 from chat.settings import ROOT, read_prompt, read_settings
 from tests.model_server import ModelServer
-from tests.pages import say, shown, transcript
+from tests.pages import labels, say, shown, transcript
 
 pytestmark = pytest.mark.smoke
 GREETING = [("ai", shown(read_prompt("greeting")))] if read_prompt("greeting").strip() else []
@@ -29,6 +29,7 @@ def test_the_page_renders_and_greets(page: AppTest) -> None:
 
 def test_a_turn_goes_all_the_way_to_the_model_and_back(page: AppTest, server: ModelServer) -> None:
     say(page, "First question?")
+    assert "Stop" not in labels(page)
     assert transcript(page) == [*GREETING, ("human", "First question?"), ANSWER]
 
     say(page, "Second question?")

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -23,20 +21,12 @@ from chat.settings import read_settings
 from chat.turn import Turn
 from server.loop import loop
 from tests.model_server import ModelServer, Reply, protocol
-from tests.pages import say, transcript
+from tests.pages import say, transcript, wait_until
 
 WAITS = pytest.mark.skipif(
     not getattr(protocol, "RETRY_AFTER_IS_SEEN", True), reason="this provider's client passes on no header"
 )
 SLOW = Reply(words=("One", " two", " three"), pause=0.2)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait for something that happens in another thread."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.01)
 
 
 def begin(server: ModelServer, question: str = "Why?") -> tuple[Turn, BaseChatMessageHistory]:

@@ -3,9 +3,14 @@
 from langchain_core.messages import AIMessage, HumanMessage
 from streamlit.testing.v1 import AppTest
 
+from chat.message import state_of
+from chat.model import build_model
+from chat.session import Chat
 from chat.settings import read_settings
+from chat.turn import start, turns_of_session
+from features import versions
 from tests.model_server import ModelServer, Reply
-from tests.pages import labels, press, say, transcript
+from tests.pages import labels, press, say, transcript, wait_until
 
 
 def test_an_answer_can_be_had_again_and_its_versions_paged_through(page: AppTest, server: ModelServer) -> None:
@@ -58,3 +63,16 @@ def test_an_edit_that_comes_late_is_a_question_of_its_own(page: AppTest) -> None
     messages += [HumanMessage("Second?", id="2"), AIMessage("Yes.", id="3", response_metadata={"status": "complete"})]
     send.click().run()
     assert [text for who, text in transcript(page) if who == "human"] == ["First?", "Second?", "Edited?"]
+
+
+def test_an_answer_that_is_replaced_while_it_grows_is_stopped(server: ModelServer) -> None:
+    server.reply = Reply(words=("Half",), stall=60)
+    chat = Chat(session_key="without a page", model=build_model(read_settings(), server.key))
+    chat.history.clear()
+    start(HumanMessage("Why?"), chat)
+    replaced = turns_of_session()[-1]
+    wait_until(lambda: replaced.answer.text)
+    versions._replace(chat, "Why not?")
+    wait_until(lambda: server.left)
+    assert state_of(replaced.answer)["status"] == "stopped"
+    turns_of_session()[-1].stop()
