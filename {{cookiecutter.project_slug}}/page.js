@@ -12,9 +12,9 @@
   main.parentElement.onkeydown = ({ key, target }) => {
     if (key === "Enter" && target.matches("textarea")) follows = true
   }
-  main.parentElement.onclick = ({ target }) => {
+  main.parentElement.addEventListener("click", ({ target }) => {
     if (target.closest("[data-testid=stChatInputSubmitButton], [class*=st-key-app-starter]")) follows = true
-  }
+  }, true)
   main.observer?.disconnect() // of an earlier run of this script
   main.observer = new ResizeObserver(() => {
     if (follows) main.scrollTo(0, main.scrollHeight)

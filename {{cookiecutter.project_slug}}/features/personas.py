@@ -57,14 +57,15 @@ def _edit(chat: Chat, name: str) -> None:
         st.error(str(problem))
         return
     key = f"app.prompt.{name}.{hash(text)}"  # another field when the file has changed
-    st.text_area(f"System prompt of the persona {_title(name)}", text, height=400, key=key)
-    st.caption("It counts from the next message on, in this chat only." + _saving_note())
-    with st.container(horizontal=True):
-        st.button("Use in this chat", on_click=_use, args=(chat, name, key))
+    with st.form("app.edit_prompt", border=False):  # else each leaving of the field would run the dialog
+        st.text_area(f"System prompt of the persona {_title(name)}", text, height=400, key=key)
+        st.caption("It counts from the next message on, in this chat only." + _saving_note())
+        row = st.container(horizontal=True)
+        row.form_submit_button("Use in this chat", on_click=_use, args=(chat, name, key))
         if name in chat.kept["edited_prompts"]:
-            st.button(f"Back to prompts/{name}.md", on_click=_revert, args=(chat, name))
+            row.form_submit_button(f"Back to prompts/{name}.md", on_click=_revert, args=(chat, name))
         if _is_development():
-            st.button(f"Save to prompts/{name}.md", on_click=_save, args=(chat, name, key))
+            row.form_submit_button(f"Save to prompts/{name}.md", on_click=_save, args=(chat, name, key))
     if problem := chat.kept.pop("prompt_problem", ""):
         st.error(problem)
 

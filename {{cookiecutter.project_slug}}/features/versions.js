@@ -4,10 +4,14 @@ export default ({ parentElement, data, setTriggerValue }) => {
   send.onclick = () => setTriggerValue("send", field.value)
   cancel.onclick = () => setTriggerValue("cancel", true)
   field.onkeydown = (event) => {
-    if (event.key === "Escape") cancel.click()
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return
-    event.preventDefault()
-    send.click()
+    if (event.isComposing) return
+    if (event.key === "Escape") {
+      event.stopPropagation() // it would stop an answer, too
+      cancel.click()
+    } else if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault()
+      send.click()
+    }
   }
   if (field.dataset.begun) return
   field.dataset.begun = true

@@ -44,16 +44,21 @@ def offer(row: Row, message: BaseMessage, chat: Chat) -> None:
 
 def edit(question: BaseMessage, chat: Chat) -> None:
     """Draw a field in the question's place while it is edited."""
-    if chat.model and chat.kept.get("editing", "") == question.id:
+    edited = bool(chat.model) and chat.kept.get("editing", "") == question.id
+    if not edited and question is not chat.history.messages[-2]:
+        return
+    place = st.empty()  # takes the field away at once when it has been sent
+    if edited:
         key = f"app.edit.{question.id}"
-        st.html(f"<style>{HIDE_THE_QUESTION}</style>")
-        # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
-        _editor(
-            key=key,
-            data=[text_of(question)],
-            on_send_change=partial(_ask_edited, chat, question, key),
-            on_cancel_change=partial(_close_editor, chat),
-        )
+        with place.container():
+            st.html(f"<style>{HIDE_THE_QUESTION}</style>")
+            # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
+            _editor(
+                key=key,
+                data=[text_of(question)],
+                on_send_change=partial(_ask_edited, chat, question, key),
+                on_cancel_change=partial(_close_editor, chat),
+            )
 
 
 def _versions(chat: Chat, question: BaseMessage) -> list[Version]:

@@ -30,6 +30,7 @@ class _Session:
         self.all_read = True  # whether all that its connection brought has entered
         self.waiting = 0  # how many wait for the end of the run
         self.watched = threading.Condition()  # notified when one begins to wait
+        self.connection = object()  # the latest: an earlier one may end long after it
         self.opening: asyncio.Task[None] | None = None  # the event loop itself does not keep it
 
     async def rest(self) -> bool:
@@ -89,6 +90,8 @@ class OneEventAtATime:
             calm = calm + 1 if session.all_read else 0  # it may take the loop a few rounds to read the next of it
             await asyncio.sleep(0.01)
 
+        session.connection = connection = object()
+
         async def enter() -> Message:
             nonlocal first, gone
             session.all_read = True
@@ -97,9 +100,10 @@ class OneEventAtATime:
             event = BackMsg()
             with suppress(DecodeError):  # Streamlit refuses it
                 event.ParseFromString(message.get("bytes") or b"")
-            if message["type"] == "websocket.disconnect":  # at which Streamlit ends the run, too
+            if message["type"] == "websocket.disconnect":
                 gone = True
-                await session.rest()
+                if session.connection is connection:  # then Streamlit ends the run, too
+                    await session.rest()
             elif event.HasField("rerun_script"):
                 await session.rest()
                 session.over.clear()

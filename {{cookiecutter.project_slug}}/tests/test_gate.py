@@ -141,6 +141,34 @@ def test_the_end_of_a_connection_waits_for_the_run_too() -> None:
     asyncio.run(connect(streamlit, [event("one"), GONE]))
 
 
+def test_the_end_of_a_connection_that_another_has_replaced_ends_no_run() -> None:
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        if len(scope["subprotocols"]) == 3:
+            await receive()
+            returned.set()
+            await ended.wait()  # its run is in progress
+            return
+        await send(told(new_session={"initialize": {"session_id": "mine"}}))
+        await send(OVER)
+        assert await receive() == GONE
+        ended.set()
+
+    async def replace() -> None:
+        async def receive_late() -> Any:
+            await returned.wait()
+            return GONE
+
+        async def send(message: Any) -> None: ...
+
+        first = OneEventAtATime(streamlit, lambda: None)(STREAM, receive_late, send)
+        again = connect(streamlit, [event("one")], STREAM | {"subprotocols": ["", "", "mine"]})
+        async with asyncio.timeout(gate.PATIENCE_SECONDS):  # it would wait for so long
+            await asyncio.gather(first, again)
+
+    returned, ended = asyncio.Event(), asyncio.Event()
+    asyncio.run(replace())
+
+
 def test_a_failed_send_ends_nothing() -> None:
     async def streamlit(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.send", "bytes": b""})

@@ -39,6 +39,16 @@ def test_a_question_can_be_edited(page: AppTest, server: ModelServer) -> None:
     assert transcript(page)[-2:] == [("human", "Wat?"), ("ai", "Hello from the model.")]
 
 
+def test_a_question_that_is_sent_twice_from_its_field_is_asked_once(page: AppTest, server: ModelServer) -> None:
+    say(page, "Wat?")
+    press(page, "Edit the question")
+    page.text_area[0].set_value("What?").run()
+    send = next(button for button in page.button if button.label == "Send")
+    send.click().run()
+    send.click().run()
+    assert len(server.requests) == 2
+
+
 def test_after_a_refusal_one_can_try_again(page: AppTest, server: ModelServer) -> None:
     server.reply = Reply(status=500)
     say(page, "Are you there?")
