@@ -32,7 +32,7 @@ def test_a_file_is_a_persona(folder: Path, page: AppTest, server: ModelServer) -
 
 def test_an_edited_one_counts_in_this_chat_only(folder: Path, page: AppTest, server: ModelServer) -> None:
     press(page, "Edit the prompt")
-    page.text_area[0].set_value("Talk like {an} owl.").run()
+    page.text_area[0].set_value("Talk like {an} owl.")
     press(page, "Use in this chat")
     assert "Edit the prompt (edited)" in labels(page)
     say(page, "Hello")
@@ -51,7 +51,7 @@ def test_only_in_development_it_can_be_saved(
     press(page, "Edit the prompt")
     assert ("Save to prompts/system.md" in labels(page)) == development
     if development:
-        page.text_area[0].set_value("Saved “so”\n").run()
+        page.text_area[0].set_value("Saved “so”\n")
         press(page, "Save to prompts/system.md")
         assert (folder / "system.md").read_text(encoding="utf-8") == "Saved “so”\n"
 
@@ -63,7 +63,7 @@ def test_what_cannot_be_saved_is_said_and_counts_in_this_session(
     (folder / "system.new").mkdir()  # is in the way
     before = (folder / "system.md").read_text(encoding="utf-8")
     press(page, "Edit the prompt")
-    page.text_area[0].set_value("Talk like an owl.").run()
+    page.text_area[0].set_value("Talk like an owl.")
     press(page, "Save to prompts/system.md")
     assert "prompts/system.md cannot be written" in page.error[0].value
     assert (folder / "system.md").read_text(encoding="utf-8") == before

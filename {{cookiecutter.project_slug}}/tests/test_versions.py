@@ -1,5 +1,7 @@
 """The last answer again, or to an edited question; earlier versions can be paged through."""
 
+import pytest
+import streamlit as st
 from langchain_core.messages import AIMessage, HumanMessage
 from streamlit.testing.v1 import AppTest
 
@@ -39,16 +41,6 @@ def test_a_question_can_be_edited(page: AppTest, server: ModelServer) -> None:
     assert transcript(page)[-2:] == [("human", "Wat?"), ("ai", "Hello from the model.")]
 
 
-def test_a_question_that_is_sent_twice_from_its_field_is_asked_once(page: AppTest, server: ModelServer) -> None:
-    say(page, "Wat?")
-    press(page, "Edit the question")
-    page.text_area[0].set_value("What?").run()
-    send = next(button for button in page.button if button.label == "Send")
-    send.click().run()
-    send.click().run()
-    assert len(server.requests) == 2
-
-
 def test_after_a_refusal_one_can_try_again(page: AppTest, server: ModelServer) -> None:
     server.reply = Reply(status=500)
     say(page, "Are you there?")
@@ -75,14 +67,32 @@ def test_an_edit_that_comes_late_is_a_question_of_its_own(page: AppTest) -> None
     assert [text for who, text in transcript(page) if who == "human"] == ["First?", "Second?", "Edited?"]
 
 
-def test_an_answer_that_is_replaced_while_it_grows_is_stopped(server: ModelServer) -> None:
+@pytest.fixture
+def chat(server: ModelServer) -> Chat:
+    """Return a conversation without a page, whose first answer grows."""
     server.reply = Reply(words=("Half",), stall=60)
     chat = Chat(session_key="without a page", model=build_model(read_settings(), server.key))
     chat.history.clear()
     start(HumanMessage("Why?"), chat)
-    replaced = turns_of_session()[-1]
-    wait_until(lambda: replaced.answer.text)
+    wait_until(lambda: chat.history.messages[-1].text)
+    return chat
+
+
+def test_an_answer_that_is_replaced_while_it_grows_is_stopped(chat: Chat, server: ModelServer) -> None:
+    replaced = chat.history.messages[-1]
     versions._replace(chat, "Why not?")
     wait_until(lambda: server.left)
-    assert state_of(replaced.answer)["status"] == "stopped"
+    assert state_of(replaced)["status"] == "stopped"
     turns_of_session()[-1].stop()
+
+
+def test_a_question_that_is_sent_twice_from_its_field_is_asked_once(chat: Chat, server: ModelServer) -> None:
+    turns_of_session()[-1].stop()
+    question = chat.history.messages[0]
+    versions._open_editor(chat, question)
+    st.session_state["field"] = {"send": "Why not?"}
+    for _ in range(2):
+        versions._ask_edited(chat, question, "field")
+    wait_until(lambda: chat.history.messages[-1].text)
+    turns_of_session()[-1].stop()
+    assert len(server.requests) == 2
