@@ -213,7 +213,7 @@ def test_an_answer_outlives_a_lost_connection(page: Page, port_and_server: tuple
 
 
 def test_a_new_chat_has_nothing_to_scroll(chat: ChatPage) -> None:
-    expect(chat.page.get_by_text("Context 0% of")).to_be_visible()  # the last thing to be drawn
+    expect(chat.button("Write a short poem about autumn.")).to_be_visible()  # the last thing to be drawn
     main = chat.page.get_by_test_id("stMain")
     assert main.evaluate("main => main.scrollHeight - main.clientHeight") == 0
 
