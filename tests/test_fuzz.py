@@ -86,7 +86,7 @@ def sent_to_the_model(app: Path, question: str) -> list[tuple[str, str]]:
         return AIMessage("")
 
     async def ask() -> None:
-        system_prompt = loaded(app, "chat.prompts").read_prompt("system")
+        system_prompt = loaded(app, "chat.settings").read_prompt("system")
         asked = chain.build_chain(model, system_prompt, InMemoryChatMessageHistory(), lambda _: None)
         async for _ in asked.astream({"question": question}):
             pass
@@ -106,7 +106,7 @@ def test_any_text_survives(answers: dict[str, str]) -> None:
         system, greeting = answers["system_prompt"], answers["greeting"]
         told = [("system", system)] if system.strip() else []
         assert sent_to_the_model(app, "Why?") == [*told, ("human", "Why?")]
-        assert loaded(app, "chat.prompts").read_prompt("greeting") == greeting
+        assert loaded(app, "chat.settings").read_prompt("greeting") == greeting
         written = loaded(app, "chat.settings").read_settings()
         assert written["title"] == answers["project_name"]
         assert written["session_key"] == answers["session_key"]
