@@ -12,6 +12,7 @@ class AnswerState(TypedDict, total=False):
     error: str  # the sentence for a failed one
     ended: str  # the sentence for one that the provider ended early; "" for a whole one
     thinking: str  # what the model thought before it answered
+    refused: bool  # whether the question was refused for what is in it, so that it is not sent again
     unseen: int  # how many earlier questions the model did not see
     feedback: int | None  # 1 for thumbs up, 0 for thumbs down
 
@@ -36,6 +37,11 @@ def files_of(message: BaseMessage) -> list[dict[str, Any]]:
     """Return the files as LangChain's standard content blocks; a question that has some begins with its text."""
     blocks = message.content[1:] if isinstance(message.content, list) else []
     return [block for block in blocks if isinstance(block, dict)]
+
+
+def clean(text: str) -> str:
+    """Return a text that can be drawn, sent and stored: halves of characters are joined, or replaced as NUL is."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
 def thoughts_in(chunk: AIMessageChunk) -> str:

@@ -38,13 +38,8 @@ class Turn:
     own, with what the model should see. `note` is what the page says while nothing comes.
     """
 
-    def __init__(self, question: HumanMessage, chat: Chat) -> None:
-        """Put the question into the history and start to ask the model.
-
-        Parameters:
-            question: What the user typed; a list of content blocks begins with that text.
-            chat: Where and how to ask.
-        """
+    def __init__(self, question: HumanMessage, chat: Chat, refusal: str = "") -> None:
+        """Put the question into the history and start to ask the model; the parameters are those of `start`."""
         self._earlier = list(chat.history.messages)
         self.question = question
         self.note = ""
@@ -53,6 +48,7 @@ class Turn:
         self.answer = AIMessage("", id=f"answer to {question.id}", response_metadata=dict(state))
         chat.history.add_messages([self.question, self.answer])
         self._chat = chat
+        self._refusal = refusal
         self._changed = threading.Condition()
         self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
 
@@ -105,6 +101,9 @@ class Turn:
 
     async def _answer_with(self, share: float, *smaller: float) -> None:
         """Let the answer grow, with the chat filling this share of the context, or a smaller one if it is too long."""
+        if self._refusal:
+            self._state["refused"] = True
+            raise ChatError(self._refusal)
         if not self._chat.model:
             raise ChatError("There is no model to ask right now: the page says why. Then try again.")
         model, system_prompt = self._chat.model, self._chat.read_system_prompt()
@@ -163,28 +162,40 @@ class Turn:
                 self._changed.notify_all()
 
 
-def ask(chat: Chat, to_block: Callable[[Any], dict[str, Any]] | None = None) -> None:
+def ask(chat: Chat, to_block: Callable[[Any], dict[str, Any]] = dict) -> None:
     """Take the question from the chat input. A callback, so that no click right after can come before it.
 
     Parameters:
         chat: Where and how to ask.
-        to_block: Makes a content block of a file that came along; None where the chat input accepts no files.
+        to_block: Makes a content block of a file that came along, or raises a ChatError that says why it cannot go.
     """
     typed = st.session_state["app.question"]
-    if not to_block:
-        start(HumanMessage(typed), chat)
+    text, files = (typed, []) if isinstance(typed, str) else (typed.text, typed.files)
+    if not text.strip() and not files:
         return
-    blocks = [to_block(file) for file in typed.files]
-    text = typed.text or ", ".join(file.name for file in typed.files)
-    start(HumanMessage([{"type": "text", "text": text}, *blocks] if blocks else text), chat)
+    text = text if text.strip() else ", ".join(file.name for file in files)
+    blocks: list[Any] = []
+    problems = []
+    for file in files:
+        try:
+            blocks.append(to_block(file))
+        except ChatError as problem:
+            problems.append(str(problem))
+    start(HumanMessage([{"type": "text", "text": text}, *blocks] if blocks else text), chat, " ".join(problems))
 
 
-def start(question: HumanMessage, chat: Chat) -> None:
-    """Start a turn, which ends the one in progress in that conversation; the parameters are those of Turn."""
+def start(question: HumanMessage, chat: Chat, refusal: str = "") -> None:
+    """Start a turn, which ends the one in progress in that conversation.
+
+    Parameters:
+        question: What the user typed; a list of content blocks begins with that text.
+        chat: Where and how to ask.
+        refusal: The sentence that says why the question cannot be sent; it stays on the page, to be edited.
+    """
     if turn := running_turn(chat.history):
         turn.stop()
     question.id = question.id or str(uuid4())
-    turns_of_session().append(Turn(question, chat))
+    turns_of_session().append(Turn(question, chat, refusal))
 
 
 def running_turn(history: BaseChatMessageHistory) -> Turn | None:
