@@ -1,13 +1,13 @@
 """The memory guide's chain: prompt | model, wrapped so that the history goes in with each question."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, merge_message_runs
 from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
-from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableLambda
 
 from chat.history import BaseChatMessageHistory, RunnableWithMessageHistory
 
@@ -25,8 +25,7 @@ def build_chain(
         model: The chat model that answers.
         system_prompt: Sent word for word, braces and all; left out if blank, which some providers refuse.
         history: Holds the earlier messages that the model should see, and is told of the new ones.
-        on_chunk: Is called with each piece of the answer. (What comes out of the chain is empty: each layer around the
-            model would add up all pieces, a twentieth of a turn's processor time.)
+        on_chunk: Is called with each piece of the answer. What comes out of the chain is empty.
         files: Content blocks that go along with the question.
     """
 
@@ -35,17 +34,16 @@ def build_chain(
         *earlier, question = value.to_messages()
         if files:
             question = HumanMessage([{"type": "text", "text": question.text}, *files])
-        messages = [*earlier, question]
-        if any(isinstance(message.content, list) for message in messages):  # merged, blocks and strings would mix
-            blocks = [_blocks(message.content, model.profile or {}) for message in messages]
-            messages = [one.model_copy(update={"content": what}) for one, what in zip(messages, blocks, strict=True)]
         # A question that got no answer leaves two human messages in a row, which some providers refuse: merge them.
-        return merge_message_runs(messages)
+        merged, profile = merge_message_runs([*earlier, question]), model.profile or {}
+        return [one.model_copy(update={"content": _content(one.content, profile)}) for one in merged]
 
-    async def hand_over(answer: AsyncIterator[Any]) -> AsyncIterator[str]:
-        async for chunk in answer:
-            on_chunk(chunk)
-        yield ""
+    async def answer(messages: list[BaseMessage]) -> str:
+        # LangChain's model.astream, and each layer around it, would keep every piece to its end: 7 kB a word.
+        async for piece in model._astream(messages):
+            piece.message.response_metadata |= piece.generation_info or {}
+            on_chunk(cast(AIMessageChunk, piece.message))
+        return ""
 
     prompt = ChatPromptTemplate.from_messages(
         [
@@ -55,19 +53,27 @@ def build_chain(
         ]
     )
     return RunnableWithMessageHistory(
-        prompt | RunnableLambda(to_messages) | model | RunnableGenerator(hand_over),
+        prompt | RunnableLambda(to_messages) | RunnableLambda(answer),
         lambda: history,
         input_messages_key="question",
         history_messages_key="history",
     )
 
 
-def _blocks(content: Any, profile: Mapping[str, Any]) -> list[Any]:
+def is_unread(block: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:
+    """Say whether a model, by its profile, does not read a file, which another model may have been shown before."""
+    return profile.get({"image": "image_inputs", "file": "pdf_inputs"}.get(block["type"], ""), True) is False
+
+
+def _content(content: Any, profile: Mapping[str, Any]) -> Any:
+    """Return text as one string, which every server takes; blocks only where there is a picture or a PDF."""
     if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    # What another model was shown before, and this one does not read.
-    unread = {"image": "image_inputs", "file": "pdf_inputs"}
-    return [
-        {"type": "text", "text": "(a file)"} if profile.get(unread.get(block["type"], ""), True) is False else block
-        for block in content
-    ]
+        return content
+    blocks = [_block(block, profile) for block in content]
+    return blocks if any(block["type"] != "text" for block in blocks) else "\n\n".join(one["text"] for one in blocks)
+
+
+def _block(block: Any, profile: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(block, str):  # of a message that was merged with one that has files
+        return {"type": "text", "text": block}
+    return {"type": "text", "text": "(a file)"} if is_unread(block, profile) else block

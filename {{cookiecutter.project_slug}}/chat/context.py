@@ -7,7 +7,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, trim_messages
 from langchain_core.messages.utils import count_tokens_approximately
 
-from chat.message import files_of
+from chat.message import files_of, is_answer, state_of
 
 # Shares of the context that a chat may fill, the next one if the provider says that it was too much: tokens are only
 # estimated (a table of numbers has twice as many), and some models' answers need room in it too.
@@ -30,7 +30,7 @@ def messages_that_fit(
     model_settings: Mapping[str, Any],
     share: float = CONTEXT_SHARES[0],
 ) -> list[BaseMessage]:
-    """Return the latest messages, from a question on, that fit into the context beside question and system prompt.
+    """Return the latest messages, from a question or the greeting on, that fit beside question and system prompt.
 
     Parameters:
         messages: Those before the question.
@@ -43,12 +43,19 @@ def messages_that_fit(
     most = model_settings["history_tokens"]
     size = context_tokens(model) or most or UNKNOWN_CONTEXT
     room = int(size * share) - count_tokens([SystemMessage(system_prompt), question])
-    return trim_messages(
-        [message for message in messages[-model_settings["history_messages"] :] if message.content],  # from -0: all
-        max_tokens=max(0, min(room, most or room)),
-        token_counter=count_tokens,
-        start_on="human",
-    )
+    latest = [message for message in messages[-model_settings["history_messages"] :] if message.content]  # -0: all
+    most_tokens = max(0, min(room, most or room))
+    fitting = trim_messages(latest, max_tokens=most_tokens, token_counter=count_tokens, start_on="human")
+    # The greeting is no answer to a question, so it goes along with a whole chat only.
+    greeted = latest and latest[0].type == "ai" and not is_answer(latest[0])
+    return latest if greeted and len(fitting) == len(latest) - 1 else fitting
+
+
+def without_refused(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Return the messages without questions that the provider refused for what is in them: it would do so again."""
+    refused = [bool(state_of(message).get("refused")) for message in messages]
+    pairs = zip(messages, refused, [*refused[1:], False], strict=False)
+    return [message for message, itself, its_answer in pairs if not (itself or its_answer)]
 
 
 def count_tokens(messages: Sequence[BaseMessage]) -> int:

@@ -24,6 +24,15 @@ class ChatError(Exception):
     """A problem whose message is the sentence the user is shown."""
 
 
+class Refusal(ChatError):
+    """A problem with what is in a question, which would be the same if it were sent again."""
+
+
+def is_refused(error: BaseException) -> bool:
+    """Say whether the question is refused for what is in it."""
+    return isinstance(error, Refusal)
+
+
 def sentence_for(error: BaseException, model_settings: dict[str, Any], unknown: str = UNKNOWN) -> str:
     """Return the sentence for an error.
 

@@ -1,8 +1,13 @@
 """A message: its text, its files, and what else an answer says about itself."""
 
+import re
 from typing import Any, TypedDict, cast
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
+
+# How models mark their thinking, if the server leaves it in the answer; some servers swallow the opening mark.
+OPENING = re.compile(r"<([\w:]*think\w*|thought|reasoning)>|\[THINK\]", re.IGNORECASE)
+CLOSING = re.compile(r"(?<!`)(</([\w:]*think\w*|thought|reasoning)>|\[/THINK\])(?!`)", re.IGNORECASE)
 
 
 class AnswerState(TypedDict, total=False):
@@ -14,6 +19,7 @@ class AnswerState(TypedDict, total=False):
     thinking: str  # what the model thought before it answered
     refused: bool  # whether the question was refused for what is in it, so that it is not sent again
     unseen: int  # how many earlier questions the model did not see
+    unread: int  # how many files in the chat the model cannot read
     feedback: int | None  # 1 for thumbs up, 0 for thumbs down
 
 
@@ -44,8 +50,20 @@ def clean(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
+def split_thinking(text: str) -> tuple[str, str]:
+    """Return the thinking that a text begins with, and the rest."""
+    opening, closing = OPENING.search(text), CLOSING.search(text)
+    begins = opening and not text[: opening.start()].strip()
+    if not begins and not (closing and not OPENING.search(text, 0, closing.start())):
+        return "", text
+    thinking = text[opening.end() if opening and begins else 0 : closing.start() if closing else len(text)]
+    return thinking.strip(), text[closing.end() :].lstrip() if closing else ""
+
+
 def thoughts_in(chunk: AIMessageChunk) -> str:
     """Return what a piece of an answer holds of the model's thinking, in whatever form its provider sends it."""
     if isinstance(chunk.content, str) and not chunk.additional_kwargs:
         return ""
+    if isinstance(thoughts := chunk.additional_kwargs.get("reasoning_content"), str):
+        return thoughts
     return "".join(block.get("reasoning", "") for block in chunk.content_blocks if block["type"] == "reasoning")

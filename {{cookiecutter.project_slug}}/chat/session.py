@@ -24,9 +24,13 @@ def prepare() -> None:
             build_model(settings, key)
 
 
-def session() -> dict[str, Any]:
+class Session(dict[str, Any]):
+    """What a browser session keeps; when Streamlit drops the session, weak references see it."""
+
+
+def session() -> Session:
     """Return what this browser session keeps: the one entry of session state beside the messages and the widgets."""
-    return st.session_state.setdefault("app.session", {})
+    return st.session_state.setdefault("app.session", Session())
 
 
 @dataclass

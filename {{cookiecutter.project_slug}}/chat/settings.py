@@ -13,6 +13,8 @@ EXPECTED = {
     "title": str,
     "session_key": str,
     "tokens_per_session": int,
+    "answer_letters": int,
+    "answer_minutes": int,
     "image_hosts": list,
     "frame_hosts": list,
     "model": dict,
@@ -21,6 +23,7 @@ EXPECTED_OF_MODEL = {
     **dict.fromkeys(("provider", "name", "notice", "key_variable", "key_page"), str),
     **dict.fromkeys(("history_tokens", "history_messages"), int),
     "offered": list,
+    "begins_with_user": bool,
 }
 
 

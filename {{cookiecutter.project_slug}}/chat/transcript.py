@@ -6,7 +6,7 @@ import streamlit as st
 from langchain_core.messages import BaseMessage
 from streamlit.delta_generator import DeltaGenerator
 
-from chat.markdown import with_dollars
+from chat.markdown import plain, with_dollars
 from chat.message import state_of
 from chat.row import Row
 from chat.session import Chat
@@ -74,6 +74,9 @@ def _draw_thoughts(place: DeltaGenerator, answer: BaseMessage) -> None:
 
 
 def show_unseen(chat: Chat) -> None:
-    """Say how much of a long chat the model no longer sees."""
-    if chat.history.messages and (unseen := state_of(chat.history.messages[-1]).get("unseen")):
+    """Say what of the chat the model does not see."""
+    state = state_of(chat.history.messages[-1]) if chat.history.messages else {}
+    if unseen := state.get("unseen"):
         st.caption(f"This chat is long: the model no longer sees the first {unseen} questions and their answers.")
+    if unread := state.get("unread"):
+        st.caption(f"Files in this chat that {plain(chat.model_settings['name'])} does not read: {unread}.")

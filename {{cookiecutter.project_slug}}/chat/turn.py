@@ -4,8 +4,10 @@ import asyncio
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
+from io import StringIO
 from math import ceil
 from typing import Any
 from uuid import uuid4
@@ -15,19 +17,21 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.messages.ai import add_usage
 from langchain_core.runnables import Runnable
 
-from chat.chain import build_chain
-from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions
-from chat.errors import NO_END, ChatError, end_sentence, is_too_long, retry_after, sentence_for
+from chat.chain import build_chain, is_unread
+from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions, without_refused
+from chat.errors import NO_END, ChatError, Refusal, end_sentence, is_refused, is_too_long, retry_after, sentence_for
 from chat.history import BaseChatMessageHistory, InMemoryChatMessageHistory
-from chat.message import AnswerState, files_of, state_of, text_of, thoughts_in
+from chat.message import AnswerState, clean, files_of, split_thinking, state_of, text_of, thoughts_in
 from chat.session import Chat, session
 from server.gate import watch_for_events
 from server.loop import loop
 
 # Each redraw sends the whole answer again, so words that come are joined for this long, and longer in a long answer.
 REDRAW_SECONDS = 0.1
-LETTERS_PER_SECOND = 8_000  # an answer of so many letters is drawn once a second
+LETTERS_PER_SECOND = 16_000  # one of so many letters is drawn once a second, so that a word costs the same in each
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
+OPENING = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
+LIMIT_REACHED = "The answer has reached the limit that settings.toml sets: ask for the rest, or for a shorter one."
 
 
 class Turn:
@@ -40,7 +44,7 @@ class Turn:
 
     def __init__(self, question: HumanMessage, chat: Chat, refusal: str = "") -> None:
         """Put the question into the history and start to ask the model; the parameters are those of `start`."""
-        self._earlier = list(chat.history.messages)
+        self._earlier = without_refused(chat.history.messages)
         self.question = question
         self.note = ""
         # Versions of an answer share its id, and so the row of buttons below it, and its focus.
@@ -50,7 +54,9 @@ class Turn:
         self._chat = chat
         self._refusal = refusal
         self._changed = threading.Condition()
+        self._words, self._thoughts, self._joined = StringIO(), StringIO(), 0
         self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
+        weakref.finalize(session(), self._task.cancel)  # then nobody can come back to it
 
     @property
     def running(self) -> bool:
@@ -71,16 +77,29 @@ class Turn:
                 shown = visible
             if not running or event_waits():
                 return
-            pause = min(1, REDRAW_SECONDS + len(self.answer.text) / LETTERS_PER_SECOND)
+            pause = REDRAW_SECONDS + len(self.answer.text) / LETTERS_PER_SECOND
             with self._changed:
                 self._changed.wait_for(partial(self._is_urgent, visible, event_waits), pause)
 
     def _visible(self) -> tuple[str, ...]:
+        with self._changed:
+            self._join()
         return self.answer.text, self._state.get("thinking", ""), self.note
 
-    def _is_urgent(self, shown: tuple[str, ...], event_waits: Callable[[], bool]) -> bool:
-        first_word = not any(shown) and any(self._visible())
+    def _join(self) -> None:
+        """Put what has come into the answer."""
+        if self.running:
+            self._joined = self._length()
+            thinking, self.answer.content = split_thinking(clean(self._words.getvalue()))
+            if thinking := clean(self._thoughts.getvalue()) + thinking:
+                self._state["thinking"] = thinking
+
+    def _is_urgent(self, visible: tuple[str, ...], event_waits: Callable[[], bool]) -> bool:
+        first_word = not any(visible) and self._length() > 0
         return first_word or not self.running or event_waits()
+
+    def _length(self) -> int:
+        return self._words.tell() + self._thoughts.tell()
 
     def stop(self) -> None:
         """End the answer as it stands, and the request to the provider with it."""
@@ -89,10 +108,14 @@ class Turn:
 
     async def _ask(self) -> None:
         try:
-            await self._answer_with(*CONTEXT_SHARES)
+            async with asyncio.timeout(self._chat.settings["answer_minutes"] * 60 or None) as self._limit:
+                await self._answer_with(*CONTEXT_SHARES)
         except Exception as error:
             logging.getLogger(__name__).warning("No answer: %s", type(error).__name__)  # its text may hold a key
-            self._end("failed", error=sentence_for(error, self._chat.model_settings))
+            if self._limit.expired() and self._words.tell():
+                self._end("complete", ended=LIMIT_REACHED)
+            refused = is_refused(error) or is_too_long(error)
+            self._end("failed", error=sentence_for(error, self._chat.model_settings), refused=refused)
         else:
             self._end("complete", ended=self._state.get("ended", NO_END))
         finally:  # whatever else ends it, no page waits for it for ever
@@ -102,24 +125,28 @@ class Turn:
     async def _answer_with(self, share: float, *smaller: float) -> None:
         """Let the answer grow, with the chat filling this share of the context, or a smaller one if it is too long."""
         if self._refusal:
-            self._state["refused"] = True
-            raise ChatError(self._refusal)
+            raise Refusal(self._refusal)
         if not self._chat.model:
             raise ChatError("There is no model to ask right now: the page says why. Then try again.")
-        model, system_prompt = self._chat.model, self._chat.read_system_prompt()
-        seen = messages_that_fit(self._earlier, self.question, system_prompt, model, self._chat.model_settings, share)
+        model, settings, profile = self._chat.model, self._chat.model_settings, self._chat.model.profile or {}
+        system_prompt = self._chat.read_system_prompt()
+        seen = messages_that_fit(self._earlier, self.question, system_prompt, model, settings, share)
         if unseen := unseen_questions(self._earlier, seen):
             self._state["unseen"] = unseen
-        history = InMemoryChatMessageHistory(messages=seen)
+        if unread := sum(is_unread(file, profile) for each in [*seen, self.question] for file in files_of(each)):
+            self._state["unread"] = unread
+        opening = [OPENING] if settings["begins_with_user"] and seen and seen[0].type == "ai" else []
+        history = InMemoryChatMessageHistory(messages=[*opening, *seen])
         try:
             await self._stream(build_chain(model, system_prompt, history, self._grow, files_of(self.question)))
         except Exception as error:
-            if not (smaller and seen and is_too_long(error) and not self.answer.text):
+            if not (smaller and len(seen) > 1 and is_too_long(error)) or self._length():
                 raise
             await self._answer_with(*smaller)
-        if self.running and not self.answer.text:
-            ended = self._state.pop("ended", NO_END)
-            raise ChatError(f"The model sent an empty answer. {ended or 'Try again, or rephrase your question.'}")
+        if self.running and not self._visible()[0]:
+            ended = self._state.pop("ended", NO_END) or "Try again, or rephrase your question."
+            what = "thought, but wrote no answer" if self._state.get("thinking") else "sent an empty answer"
+            raise ChatError(f"The model {what}. {ended}")
 
     async def _stream(self, chain: Runnable[Any, Any]) -> None:
         """Ask, and ask again when the provider says how long to wait for that, as long as nothing has come."""
@@ -136,28 +163,33 @@ class Turn:
                 pass  # the answer grows inside the chain
         except Exception as error:
             wait = retry_after(error)
-            if wait is None or time.monotonic() + wait > until or self.answer.text:
+            if wait is None or time.monotonic() + wait > until or self._length():
                 raise
             return wait
         return None
 
     def _grow(self, chunk: AIMessageChunk) -> None:
         with self._changed:
-            if self.running:
-                first = not any(self._visible())
-                self.answer.content = self.answer.text + chunk.text
-                if thoughts := thoughts_in(chunk):
-                    self._state["thinking"] = self._state.get("thinking", "") + thoughts
-                if (ended := end_sentence(chunk.response_metadata)) is not None:
-                    self._state["ended"] = ended
-                if chunk.usage_metadata:
-                    self.answer.usage_metadata = add_usage(self.answer.usage_metadata, chunk.usage_metadata)
-                if first:  # each later word would wake every page that follows, only to go on waiting
-                    self._changed.notify_all()
+            if not self.running:
+                return
+            first = not self._length()
+            self._words.write(chunk.text)
+            self._thoughts.write(thoughts_in(chunk))
+            if self._length() > self._joined * 1.02:  # a long answer is not copied for each word
+                self._join()
+            if (ended := end_sentence(chunk.response_metadata)) is not None:
+                self._state["ended"] = ended
+            if now := chunk.usage_metadata:  # one that counts the question, too, is of the whole answer so far
+                self.answer.usage_metadata = add_usage(None if now["input_tokens"] else self.answer.usage_metadata, now)
+            if first:  # each later word would wake every page that follows, only to go on waiting
+                self._changed.notify_all()
+        if 0 < self._chat.settings["answer_letters"] < self._length():
+            self._limit.reschedule(0)
 
-    def _end(self, status: str, **details: str) -> None:
+    def _end(self, status: str, **details: Any) -> None:
         with self._changed:
             if self.running:
+                self._join()
                 self.answer.response_metadata |= {"status": status, **details}
                 self._changed.notify_all()
 

@@ -1,4 +1,7 @@
-"""Chat models that go through OpenAI's client, without the detour that it takes with each message."""
+"""Chat models that go through OpenAI's client, without the detour that it takes with each message.
+
+And with all that a server of the same protocol says beside the answer's words, which LangChain drops.
+"""
 
 from typing import Any
 
@@ -18,6 +21,16 @@ class MessagesAsTheyAre:
             payload["extra_body"] = {**(payload.get("extra_body") or {}), "messages": payload["messages"]}
             payload["messages"] = []
         return payload
+
+    def _convert_chunk_to_generation_chunk(self, chunk: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        piece = super()._convert_chunk_to_generation_chunk(chunk, *args, **kwargs)  # ty: ignore[missing-attribute]
+        for choice in (chunk.get("choices") or []) if piece else []:
+            said = choice.get("delta") or {}
+            # The names of DeepSeek, llama.cpp and others, and of vLLM and OpenRouter.
+            if isinstance(thoughts := said.get("reasoning_content") or said.get("reasoning"), str):
+                piece.message.additional_kwargs["reasoning_content"] = thoughts
+            piece.message.content = piece.message.content or said.get("refusal") or ""
+        return piece
 
 
 class ChatOpenAI(MessagesAsTheyAre, langchain_openai.ChatOpenAI):

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
+from chat.settings import read_prompt, read_settings
+from chat.turn import OPENING
+
 
 def shown(text: str) -> str:
     """Return a text as Streamlit shows it: without the white space that an editor leaves at its ends, or an indent."""
@@ -39,3 +42,10 @@ def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < until, "it did not happen"
         time.sleep(0.01)
+
+
+def greeting_as_sent() -> list[tuple[str, str]]:
+    """Return how a chat begins that the model is sent, after the system prompt, as (role, text) pairs."""
+    greeting = read_prompt("greeting")
+    opening = [("user", OPENING.text)] if read_settings()["model"]["begins_with_user"] else []
+    return [*opening, ("assistant", greeting)] if greeting.strip() else []

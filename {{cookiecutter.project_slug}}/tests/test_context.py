@@ -74,7 +74,7 @@ def test_a_question_larger_than_the_context_is_sent_alone(server: ModelServer) -
     assert messages_that_fit(chat_of(SIZE), HumanMessage("x" * 8 * SIZE), "Be brief.", model, settings) == []
 
 
-@pytest.mark.parametrize(("most", "sent"), [(4, 4), (0, 20)])
+@pytest.mark.parametrize(("most", "sent"), [(4, 4), (0, 21)])
 def test_so_many_messages_are_sent_as_settings_say(server: ModelServer, most: int, sent: int) -> None:
     model: Any = build_model(read_settings(), server.key)
     model.profile = {"max_input_tokens": 10 * SIZE}

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from chat.markdown import plain
 from chat.settings import ROOT, read_prompt, read_settings
 from tests.model_server import ModelServer
-from tests.pages import labels, say, shown, transcript
+from tests.pages import greeting_as_sent, labels, say, shown, transcript
 
 pytestmark = pytest.mark.smoke
 GREETING = [("ai", shown(read_prompt("greeting")))] if read_prompt("greeting").strip() else []
@@ -36,6 +36,7 @@ def test_a_turn_goes_all_the_way_to_the_model_and_back(page: AppTest, server: Mo
     assert transcript(page)[-2:] == [("human", "Second question?"), ANSWER]
     assert server.conversation() == [
         *SYSTEM,
+        *greeting_as_sent(),
         ("user", "First question?"),
         ("assistant", ANSWER[1]),
         ("user", "Second question?"),

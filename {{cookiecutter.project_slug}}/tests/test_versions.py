@@ -12,7 +12,7 @@ from chat.settings import read_settings
 from chat.turn import start, turns_of_session
 from features import versions
 from tests.model_server import ModelServer, Reply
-from tests.pages import labels, press, say, transcript, wait_until
+from tests.pages import greeting_as_sent, labels, press, say, transcript, wait_until
 
 
 def test_an_answer_can_be_had_again_and_its_versions_paged_through(page: AppTest, server: ModelServer) -> None:
@@ -20,13 +20,14 @@ def test_an_answer_can_be_had_again_and_its_versions_paged_through(page: AppTest
     server.reply = Reply(words=("Otherwise",))
     press(page, "Try again")
     assert transcript(page)[-2:] == [("human", "Tell me"), ("ai", "Otherwise")]
-    assert [text for role, text in server.conversation() if role != "system"] == ["Tell me"]
+    asked = [message for message in server.conversation() if message[0] != "system"]
+    assert asked == [*greeting_as_sent(), ("user", "Tell me")]
     press(page, "Earlier version")
     assert transcript(page)[-2:] == [("human", "Tell me"), ("ai", "Hello from the model.")]
     assert "1/2" in [caption.value for caption in page.caption]
 
     say(page, "And then?")  # the version that is shown is what was said
-    assert [text for role, text in server.conversation() if role == "assistant"] == ["Hello from the model."]
+    assert server.conversation()[-2:] == [("assistant", "Hello from the model."), ("user", "And then?")]
     assert "Earlier version" not in labels(page)
 
 
