@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from chat.context import TOKENS_PER_PAGE, count_tokens, messages_that_fit
 from chat.model import build_model
 from chat.settings import read_prompt, read_settings
+from chat.turn import OPENING
 from tests.model_server import ModelServer
 from tests.pages import say, transcript
 
@@ -65,6 +66,14 @@ def test_a_short_chat_is_sent_whole(page: AppTest, server: ModelServer) -> None:
         say(page, f"Question {number}?")
     assert len([role for role, _ in server.conversation() if role == "user"]) == 3
     assert "no longer sees" not in str(page.caption)
+
+
+def test_the_greeting_goes_along_with_a_whole_chat(page: AppTest, server: ModelServer) -> None:
+    page.session_state[read_settings()["session_key"]][0].content = "Shall I plan your trip?"
+    say(page, "Yes")
+    sent = [message for message in server.conversation() if message[0] != "system"]
+    opening = [("user", OPENING.text)] if read_settings()["model"]["begins_with_user"] else []
+    assert sent == [*opening, ("assistant", "Shall I plan your trip?"), ("user", "Yes")]
 
 
 def test_a_question_larger_than_the_context_is_sent_alone(server: ModelServer) -> None:

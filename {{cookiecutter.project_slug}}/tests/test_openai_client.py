@@ -1,12 +1,16 @@
-"""Messages that OpenAI's client does not look at are sent as those are at which it does."""
+"""Messages are sent as OpenAI's client would send them, and nothing is dropped of what its protocol can bring."""
+
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from streamlit.testing.v1 import AppTest
 
 from chat.model import build_model
 from chat.settings import read_settings
 from providers.openai import MessagesAsTheyAre
-from tests.model_server import ModelServer
+from tests.model_server import ModelServer, protocol
+from tests.pages import say, transcript
 
 PICTURE = {"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}
 MESSAGES = [
@@ -25,3 +29,40 @@ def test_the_request_is_the_same_json(server: ModelServer, monkeypatch: pytest.M
     ours, theirs = server.requests
     assert ours == theirs
     assert len(ours["messages"]) == len(MESSAGES)
+
+
+def test_texts_go_as_strings(page: AppTest, server: ModelServer) -> None:
+    page.chat_input[0].upload("notes.txt", b"Buy milk", "text/plain")
+    say(page, "What shall I buy?")
+    assert all(isinstance(message["content"], str) for message in server.requests[-1]["messages"])
+    assert server.conversation()[-1] == ("user", "What shall I buy?\n\nnotes.txt\nBuy milk")
+
+
+def answer_with(monkeypatch: pytest.MonkeyPatch, *deltas: dict[str, Any], **fields: Any) -> None:
+    """Let the server answer with these deltas, with the fields in each chunk."""
+    chunks = [protocol.event({"index": 0, "delta": delta, "finish_reason": None}, **fields) for delta in deltas]
+    end = protocol.event({"index": 0, "delta": {}, "finish_reason": "stop"}, **fields)
+    if fields:
+        end += protocol.event(**fields)  # and once more, alone
+    monkeypatch.setattr(protocol, "stream", lambda *_: iter([*chunks, end + b"data: [DONE]\n\n"]))
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_a_servers_thinking_is_shown(page: AppTest, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    answer_with(monkeypatch, {"role": "assistant", name: "Let me"}, {name: " see."}, {"content": "Yes."})
+    say(page, "Hello")
+    assert transcript(page)[-1] == ("ai", "Let me see.Yes.")
+    assert [expander.markdown[0].value for expander in page.main.expander] == ["Let me see."]
+
+
+def test_a_models_refusal_is_its_answer(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_with(monkeypatch, {"role": "assistant", "refusal": "I can't"}, {"refusal": " do that."})
+    say(page, "Hello")
+    assert transcript(page)[-1] == ("ai", "I can't do that.")
+
+
+def test_running_totals_are_not_added_up(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+    answer_with(monkeypatch, {"role": "assistant", "content": "One"}, {"content": " two"}, usage=usage)
+    say(page, "Hello")
+    assert "7 tokens in, 5 out" in [caption.value for caption in page.caption]

@@ -25,3 +25,35 @@ def test_thinking_is_folded_away_and_never_sent_back(page: AppTest, server: Mode
 
     say(page, "And now?")
     assert "Let me see." not in json.dumps(server.requests[-1])
+
+
+@pytest.mark.parametrize(
+    ("words", "thinking", "text"),
+    [
+        (("<think>", "Let me see.", "</think>", "\n\nYes."), "Let me see.", "Yes."),
+        (("\n<thi", "nk>Let me see.</thi", "nk>Yes."), "Let me see.", "Yes."),
+        (("Let me see.\n", "</think>\n\nYes."), "Let me see.", "Yes."),
+        (("[THINK]Let me see.[/THINK]Yes.",), "Let me see.", "Yes."),
+        (("<think>\n\n</think>\n\nYes.",), "", "Yes."),
+        (("Write `<think>` and `</think>`.",), "", "Write `<think>` and `</think>`."),
+        (("A <think> is", " ended by </think>."), "", "A <think> is ended by </think>."),
+    ],
+)
+def test_thinking_in_the_answer_is_taken_out(
+    page: AppTest, server: ModelServer, words: tuple[str, ...], thinking: str, text: str
+) -> None:
+    server.reply = Reply(words)
+    say(page, "Hello")
+    answer = page.session_state[read_settings()["session_key"]][-1]
+    assert answer.text == text
+    assert answer.response_metadata.get("thinking", "") == thinking
+
+    say(page, "And now?")
+    assert "Let me see." not in json.dumps(server.requests[-1])
+
+
+def test_thoughts_without_an_answer_say_so(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(("<think>Let me see.",))
+    say(page, "Hello")
+    assert "thought, but wrote no answer" in page.error[0].value
+    assert "Let me see." in [expander.markdown[0].value for expander in page.main.expander]

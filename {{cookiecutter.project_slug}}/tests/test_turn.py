@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from chat import settings as files
 from chat.history import BaseChatMessageHistory
 from chat.model import build_model
-from chat.session import Chat
+from chat.session import Chat, Session
 from chat.settings import read_settings
 from chat.turn import Turn
 from server.loop import loop
@@ -88,6 +88,80 @@ def test_an_unanswered_question_goes_along_with_the_next(page: AppTest, server: 
     server.reply = Reply()
     say(page, "Second?")
     assert [turn for turn in server.conversation() if turn[0] == "user"] == [("user", "First?\nSecond?")]
+
+
+def test_a_question_that_is_too_long_by_itself_is_not_sent_again(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(status=400, code="context_length_exceeded", message="prompt is too long")
+    say(page, "A whole book")
+    server.reply = Reply()
+    say(page, "Second?")
+    assert ("human", "A whole book") in transcript(page)
+    assert [text for role, text in server.conversation() if role == "user"][-1] == "Second?"
+    assert "A whole book" not in json.dumps(server.requests[-1])
+    assert "no longer sees" not in str(page.caption)
+
+
+def test_a_question_of_spaces_is_none(page: AppTest, server: ModelServer) -> None:
+    before = transcript(page)
+    say(page, "  \n ")
+    assert transcript(page) == before
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("Smile \ud83d", "\ude00 done"), "Smile 😀 done"),
+        (("Half \ud83d", " of it"), "Half � of it"),
+        (("Half \ude00", "."), "Half �."),
+        (("No\0", "thing"), "No�thing"),
+    ],
+)
+def test_an_answer_can_be_drawn_sent_and_stored_whatever_comes(
+    page: AppTest, server: ModelServer, words: tuple[str, ...], text: str
+) -> None:
+    server.reply = Reply(words)
+    say(page, "Smile")
+    assert transcript(page)[-1] == ("ai", text)
+    server.reply = Reply()
+    say(page, "And now?")
+    assert transcript(page)[-1] == ("ai", "Hello from the model.")
+    assert server.conversation()[-2][1] == text
+
+
+def test_an_endless_answer_ends_at_the_limit_of_letters(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(read_settings(), "answer_letters", 20)
+    server.reply = Reply(words=("word ",) * 5, stall=60)
+    turn, _ = begin(server)
+    wait_until(lambda: not turn.running)
+    assert turn.answer.text == "word " * 5
+    assert "reached the limit" in turn.answer.response_metadata["ended"]
+    wait_until(lambda: server.left == 1)
+
+
+@pytest.mark.parametrize("words", [(), ("One", " two")])
+def test_a_silent_answer_ends_at_the_limit_of_time(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(read_settings(), "answer_minutes", 1 / 60)
+    server.reply = Reply(words, stall=60)
+    turn, _ = begin(server)
+    wait_until(lambda: not turn.running)
+    assert turn.answer.text == "".join(words)
+    state = turn.answer.response_metadata
+    assert "reached the limit" in state["ended"] if words else "took too long" in state["error"]
+    wait_until(lambda: server.left == 1)
+
+
+def test_an_answer_ends_when_its_session_is_gone(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions = [Session()]
+    monkeypatch.setattr("chat.turn.session", lambda: sessions[0])
+    server.reply = Reply(words=("One",), stall=60)
+    turn, _ = begin(server)
+    wait_until(lambda: turn.answer.text == "One")
+    sessions.clear()
+    wait_until(lambda: not turn.running)
+    wait_until(lambda: server.left == 1)
 
 
 def test_an_empty_answer_says_so(page: AppTest, server: ModelServer) -> None:
