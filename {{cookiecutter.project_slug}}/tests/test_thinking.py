@@ -35,8 +35,6 @@ def test_thinking_is_folded_away_and_never_sent_back(page: AppTest, server: Mode
         (("Let me see.\n", "</think>\n\nYes."), "Let me see.", "Yes."),
         (("[THINK]Let me see.[/THINK]Yes.",), "Let me see.", "Yes."),
         (("<think>\n\n</think>\n\nYes.",), "", "Yes."),
-        (("Write `<think>` and `</think>`.",), "", "Write `<think>` and `</think>`."),
-        (("A <think> is", " ended by </think>."), "", "A <think> is ended by </think>."),
     ],
 )
 def test_thinking_in_the_answer_is_taken_out(
@@ -50,6 +48,14 @@ def test_thinking_in_the_answer_is_taken_out(
 
     say(page, "And now?")
     assert "Let me see." not in json.dumps(server.requests[-1])
+
+
+@pytest.mark.skipif(getattr(protocol, "TAKES_TAGS_OUT", False), reason="this client takes the tags out itself")
+@pytest.mark.parametrize("text", ["Write `<think>` and `</think>`.", "A <think> is ended by </think>."])
+def test_a_text_on_thinking_is_an_answer(page: AppTest, server: ModelServer, text: str) -> None:
+    server.reply = Reply((text,))
+    say(page, "How do models think?")
+    assert page.session_state[read_settings()["session_key"]][-1].text == text
 
 
 def test_thoughts_without_an_answer_say_so(page: AppTest, server: ModelServer) -> None:

@@ -87,7 +87,8 @@ def test_an_unanswered_question_goes_along_with_the_next(page: AppTest, server: 
     say(page, "First?")
     server.reply = Reply()
     say(page, "Second?")
-    assert [turn for turn in server.conversation() if turn[0] == "user"] == [("user", "First?\nSecond?")]
+    assert server.conversation()[-1] == ("user", "First?\nSecond?")
+    assert "First?" not in str(server.conversation()[:-1])
 
 
 def test_a_question_that_is_too_long_by_itself_is_not_sent_again(page: AppTest, server: ModelServer) -> None:
@@ -108,6 +109,7 @@ def test_a_question_of_spaces_is_none(page: AppTest, server: ModelServer) -> Non
     assert not server.requests
 
 
+@pytest.mark.skipif(getattr(protocol, "REFUSES_HALVES", False), reason="this client refuses half a character")
 @pytest.mark.parametrize(
     ("words", "text"),
     [

@@ -5,3 +5,4 @@ from .openai import CONTENT_TYPE, FAULTS, conversation, environment, error, faul
 __all__ = ["CONTENT_TYPE", "FAULTS", "conversation", "environment", "error", "fault", "lookup", "model", "stream"]
 
 RETRY_AFTER_IS_SEEN = False
+TAKES_TAGS_OUT = True

@@ -10,6 +10,7 @@ __all__ = ["CONTENT_TYPE", "FAULTS", "conversation", "environment", "error", "fa
 
 # What the provider calls a fault within a stream, and what the page says of it: LangChain's class drops the code.
 FAULTS = dict.fromkeys(("429", "502"), "A fault on the provider's side ended the answer")
+REFUSES_HALVES = True  # of characters: the client cannot read such an answer
 
 
 def fault(code: str) -> bytes:
