@@ -17,6 +17,7 @@ TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_t
 NO_END = "The answer may be incomplete: the connection ended early. Try again."
 # Plain exceptions tell it only in their text: NVIDIA's, LangChain's two for OpenAI's Responses API and OpenRouter's.
 SAYS_ITS_NAME = r"\[(\d{3})\]|ResponseError\(code='(\w+)'|(\w+): |.*\(code: (\w+)\)$|(No generation chunks)"
+SAID = 1000  # letters in which a client says what is wrong; some go on with the whole chat
 UNKNOWN = "The model failed ({kind}): try again. If it happens again, look at the app's log."
 
 
@@ -52,9 +53,8 @@ def sentence_for(error: BaseException, model_settings: dict[str, Any], unknown: 
         "name": model_settings["name"],
         "key": f"the API key in {where}" if variable else "the credentials (see README.md)",
     }
-    for cause in TABLE["causes"].values():
-        if any(_fits(cause, each) for each in _with_causes(error)):
-            return cause["sentence"].format(**names)
+    if cause := _cause_of(error):
+        return cause["sentence"].format(**names)
     # Where it failed, without what it says.
     frames = "".join(traceback.format_tb(error.__traceback__))
     logging.getLogger(__name__).error("%s, raised at\n%s", type(error).__name__, frames)
@@ -76,7 +76,12 @@ def end_sentence(metadata: Mapping[str, Any]) -> str | None:
 
 def is_too_long(error: BaseException) -> bool:
     """Say whether the provider finds the chat too long for the model."""
-    return any(_fits(TABLE["causes"]["too_long"], each) for each in _with_causes(error))
+    return _cause_of(error) is TABLE["causes"]["too_long"]
+
+
+def is_refused(error: BaseException) -> bool:
+    """Say whether the provider refuses the question for what is in it: sent again, it would be refused again."""
+    return _cause_of(error).get("of_content", False)
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -96,6 +101,12 @@ def retry_after(error: BaseException) -> float | None:
     return None
 
 
+def _cause_of(error: BaseException) -> dict[str, Any]:
+    """Return the first row of [causes] that fits an error, {} if none does."""
+    errors = _with_causes(error)
+    return next((cause for cause in TABLE["causes"].values() if any(_fits(cause, each) for each in errors)), {})
+
+
 def _with_causes(error: BaseException | None) -> list[BaseException]:
     chain: list[BaseException] = []
     while error and error not in chain:  # they may form a circle
@@ -106,12 +117,13 @@ def _with_causes(error: BaseException | None) -> list[BaseException]:
 
 def _fits(cause: dict[str, Any], error: BaseException) -> bool:
     status, statuses = _status_of(error), cause.get("statuses", [])
-    if status in statuses or any(kind.__name__ in cause.get("kinds", []) for kind in type(error).__mro__):
-        return True
-    if status is None or not 400 <= status < 600:
-        return False
-    # A 5xx that no earlier row has counts as 500; what a refusal (4xx) says tells more than its status.
-    return 500 in statuses if status >= 500 else any(word in str(error).lower() for word in cause.get("words", []))
+    said = str(error)[:SAID].lower()
+    return (
+        status in statuses
+        or (500 in statuses and 500 <= (status or 0) < 600)  # a 5xx that no earlier row has
+        or any(kind.__name__ in cause.get("kinds", []) for kind in type(error).__mro__)
+        or any(word in said for word in cause.get("words", []))
+    )
 
 
 def _status_of(error: BaseException) -> int | None:
