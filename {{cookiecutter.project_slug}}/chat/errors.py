@@ -29,11 +29,6 @@ class Refusal(ChatError):
     """A problem with what is in a question, which would be the same if it were sent again."""
 
 
-def is_refused(error: BaseException) -> bool:
-    """Say whether the question is refused for what is in it."""
-    return isinstance(error, Refusal)
-
-
 def sentence_for(error: BaseException, model_settings: dict[str, Any], unknown: str = UNKNOWN) -> str:
     """Return the sentence for an error.
 
@@ -81,7 +76,7 @@ def is_too_long(error: BaseException) -> bool:
 
 def is_refused(error: BaseException) -> bool:
     """Say whether the provider refuses the question for what is in it: sent again, it would be refused again."""
-    return _cause_of(error).get("of_content", False)
+    return isinstance(error, Refusal) or _cause_of(error).get("of_content", False)
 
 
 def retry_after(error: BaseException) -> float | None:
