@@ -15,6 +15,8 @@ EXPECTED = {
     "tokens_per_session": int,
     "answer_letters": int,
     "answer_minutes": int,
+    "questions_per_minute": int,
+    "save_prompts": bool,
     "image_hosts": list,
     "frame_hosts": list,
     "model": dict,

@@ -45,7 +45,7 @@ class Turn:
     def __init__(self, question: HumanMessage, chat: Chat, refusal: str = "") -> None:
         """Put the question into the history and start to ask the model; the parameters are those of `start`."""
         self._earlier = without_refused(chat.history.messages)
-        self.question = question
+        self.question, self.begun = question, time.monotonic()
         self.note = ""
         # Versions of an answer share its id, and so the row of buttons below it, and its focus.
         state = AnswerState(status="running")
@@ -205,7 +205,7 @@ def ask(chat: Chat, to_block: Callable[[Any], dict[str, Any]] = dict) -> None:
     text, files = (typed, []) if isinstance(typed, str) else (typed.text, typed.files)
     if not text.strip() and not files:
         return
-    text = text if text.strip() else ", ".join(file.name for file in files)
+    text = clean(text if text.strip() else ", ".join(file.name for file in files))
     blocks: list[Any] = []
     problems = []
     for file in files:
@@ -213,7 +213,8 @@ def ask(chat: Chat, to_block: Callable[[Any], dict[str, Any]] = dict) -> None:
             blocks.append(to_block(file))
         except ChatError as problem:
             problems.append(str(problem))
-    start(HumanMessage([{"type": "text", "text": text}, *blocks] if blocks else text), chat, " ".join(problems))
+    content: Any = [{"type": "text", "text": text}, *blocks] if blocks else text
+    start(HumanMessage(content), chat, " ".join(dict.fromkeys(problems)))
 
 
 def start(question: HumanMessage, chat: Chat, refusal: str = "") -> None:
@@ -226,6 +227,9 @@ def start(question: HumanMessage, chat: Chat, refusal: str = "") -> None:
     """
     if turn := running_turn(chat.history):
         turn.stop()
+    most = chat.settings["questions_per_minute"]
+    if most and sum(time.monotonic() - turn.begun < 60 for turn in turns_of_session()) >= most:
+        refusal = refusal or f"A session may ask {most} questions in a minute: wait for one, then try again."
     question.id = question.id or str(uuid4())
     turns_of_session().append(Turn(question, chat, refusal))
 

@@ -1,57 +1,53 @@
 """Files that go along with a question, as LangChain's standard content blocks."""
 
-import base64
+from functools import partial
 from typing import Any
 
 import streamlit as st
 from langchain_core.messages import BaseMessage
 
+from chat.chain import is_unread
+from chat.errors import ChatError
+from chat.files import MAX_FILES, MAX_LETTERS, MAX_MEGABYTES, MAX_MEGABYTES_TOGETHER, name_of, preview, to_block
 from chat.markdown import plain
 from chat.message import files_of
 from chat.session import Chat
 
-MAX_MEGABYTES = 5  # of one file; providers refuse much larger ones
-TEXT_TYPES = ["txt", "md", "csv", "json", "py", "html", "xml", "yaml", "log"]
-IMAGE_TYPES = ["png", "jpg", "jpeg", "gif", "webp"]
+SHOWN_LETTERS = 10_000  # of a text file; a browser would stand still for minutes over some megabytes
 
 
 def accepted(chat: Chat) -> dict[str, Any]:
-    """Return the chat input's options for the files that the model reads, by its profile; it reads text in any case."""
-    # While there is no model, the input is disabled, and should look as it will later.
-    profile = (chat.model.profile if chat.model else {"image_inputs": True, "pdf_inputs": True}) or {}
-    types = [*TEXT_TYPES, *(IMAGE_TYPES if profile.get("image_inputs") else [])]
-    types += ["pdf"] if profile.get("pdf_inputs") else []
-    return {
-        "accept_file": "multiple",
-        "file_type": types,
-        "max_upload_size": MAX_MEGABYTES,
-        "kwargs": {"to_block": _to_block},
-    }
+    """Return the chat input's options: files of all types, since their names tell little."""
+    limits = {"max_chars": MAX_LETTERS, "max_upload_size": MAX_MEGABYTES}
+    return {"accept_file": "multiple", **limits, "kwargs": {"to_block": partial(_to_block, chat)}}
 
 
 def show(message: BaseMessage) -> None:
     """Draw what came with a message."""
     for block in files_of(message):
         if block["type"] == "image":
-            try:
-                st.image(base64.b64decode(block["base64"]), width="content")
-            except Exception:  # it is damaged, a picture only by name, or so large that Pillow takes it for a bomb
+            if copy := preview(block):
+                st.image(copy, width="content")
+            else:
                 st.badge("A picture that cannot be shown", icon=":material/broken_image:", color="gray")
-        elif block["type"] == "file":
-            with st.expander(plain(block["filename"]), icon=":material/description:"):
+            continue
+        with st.expander(plain(name_of(block)), icon=":material/description:"):
+            if block["type"] == "file":
                 st.caption("A PDF document, which the model is shown.")
-        else:
-            name, _, text = block["text"].partition("\n")
-            with st.expander(plain(name), icon=":material/description:"):
-                st.code(text, language=None, wrap_lines=True)
+                continue
+            text = block["text"].partition("\n")[2]
+            st.code(text[:SHOWN_LETTERS], language=None, wrap_lines=True)
+            if len(text) > SHOWN_LETTERS:
+                st.caption(f"The first {SHOWN_LETTERS:,} of {len(text):,} letters. The model is shown all of them.")
 
 
-def _to_block(file: Any) -> dict[str, Any]:
-    name, mime_type, data = file.name, file.type, file.getvalue()
-    ending = name.rpartition(".")[2].lower()
-    if ending in TEXT_TYPES:
-        return {"type": "text", "text": f"{name}\n{data.decode(errors='replace')}"}
-    encoded = base64.b64encode(data).decode()
-    if ending in IMAGE_TYPES:
-        return {"type": "image", "base64": encoded, "mime_type": mime_type}
-    return {"type": "file", "base64": encoded, "mime_type": mime_type, "filename": name}
+def _to_block(chat: Chat, file: Any) -> dict[str, Any]:
+    files = st.session_state["app.question"].files
+    if len(files) > MAX_FILES or sum(each.size for each in files) > MAX_MEGABYTES_TOGETHER * 2**20:
+        most = f"{MAX_FILES} files, of {MAX_MEGABYTES_TOGETHER} MB together"
+        raise ChatError(f"A question can have {most}: ask again with fewer of them.")
+    block = to_block(file.name, file.getvalue())
+    if chat.model and is_unread(block, chat.model.profile or {}):
+        kind, model = "pictures" if block["type"] == "image" else "PDFs", plain(chat.model_settings["name"])
+        raise ChatError(f"{model} reads no {kind}: ask another model about {plain(file.name)}, or ask without it.")
+    return block

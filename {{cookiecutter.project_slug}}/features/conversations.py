@@ -6,10 +6,11 @@ from pathlib import Path
 import streamlit as st
 
 from chat.markdown import plain
-from chat.message import text_of
+from chat.message import clean, text_of
 from chat.session import Chat, session
 
 UNTITLED = "Untitled chat"
+MAX_CHATS = 100  # in a session, which keeps deleted ones, too
 STYLE_AND_SCRIPT = Path(__file__).with_suffix(".html")
 
 
@@ -58,6 +59,7 @@ def choose(chat: Chat) -> None:
             shortcut="ctrl+shift+o",
             on_click=_begin,
             args=(chats,),
+            disabled=chats.begun >= MAX_CHATS,
         )
         with st.container(key="app.chats", gap=None):
             for key in chats.drawn:
@@ -66,7 +68,8 @@ def choose(chat: Chat) -> None:
             undo = ":material/undo:"
             st.button("Undo delete", key="app.undo", icon=undo, width="stretch", on_click=_undo, args=(chats,))
         note = st.container(gap=None)
-        note.caption("Chats live as long as this tab: a reload ends them.")
+        full = f" It has begun {MAX_CHATS}, and can begin no more." if chats.begun >= MAX_CHATS else ""
+        note.caption(f"Chats live as long as this tab: a reload ends them.{full}")
         note.html(STYLE_AND_SCRIPT, unsafe_allow_javascript=True)
     chat.session_key = chats.open
 
@@ -112,10 +115,10 @@ def _draw(chats: _Chats, key: str) -> None:
 def _begin(chats: _Chats) -> None:
     if empty := [key for key in chats.kept() if not _first_question(key)]:
         chats.open = empty[0]
-        return
-    chats.begun += 1
-    chats.open = f"{chats.first} {chats.begun}"
-    chats.names[chats.open] = ""
+    elif chats.begun < MAX_CHATS:
+        chats.begun += 1
+        chats.open = f"{chats.first} {chats.begun}"
+        chats.names[chats.open] = ""
 
 
 def _open(chats: _Chats, key: str) -> None:
@@ -124,15 +127,17 @@ def _open(chats: _Chats, key: str) -> None:
 
 
 def _rename(chats: _Chats, key: str) -> None:
-    name = st.session_state[f"app.name.{key}"].strip()[:60]
-    chats.names[key] = "" if name == _first_question(key) else name
+    if isinstance(name := st.session_state.get(f"app.name.{key}"), str):
+        name = clean(name).strip()[:60]
+        chats.names[key] = "" if name == _first_question(key) else name
     chats.renamed = ""
 
 
 def _act(chats: _Chats, key: str) -> None:
-    if st.session_state[f"app.menu.{key}"] == "Rename":
+    chosen = st.session_state.get(f"app.menu.{key}")
+    if chosen == "Rename":
         chats.renamed = key
-    elif key in chats.kept():
+    elif chosen == "Delete" and key in (kept := chats.kept()) and (len(kept) > 1 or chats.begun < MAX_CHATS):
         chats.deleted.append(key)
         if not (kept := chats.kept()):
             _begin(chats)

@@ -7,13 +7,18 @@ from typing import Any
 from uuid import uuid4
 
 import streamlit as st
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_from_dict, messages_to_dict
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_to_dict
+from langchain_core.messages.ai import UsageMetadata
 
+from chat.errors import ChatError
+from chat.files import MAX_FILES, name_of, take, to_block
 from chat.markdown import plain
-from chat.message import files_of, state_of, text_of
+from chat.message import clean, files_of, state_of, text_of
 from chat.session import Chat
 
 NAMES = {"human": "You", "ai": "Assistant"}
+# Of an import, lest it take the memory, or stop everybody for seconds:
+MAX_VALUES, MAX_MESSAGES, MAX_LETTERS_OF_MESSAGE = 1_000_000, 10_000, 500_000
 
 
 def offer(chat: Chat) -> None:
@@ -49,7 +54,7 @@ def _to_markdown(messages: Sequence[BaseMessage]) -> str:
 
 
 def _with_notes(message: BaseMessage) -> str:
-    names = [block.get("filename") or block.get("text", "a picture").partition("\n")[0] for block in files_of(message)]
+    names = [name_of(block) for block in files_of(message)]
     state = state_of(message)
     notes = [*names, "Stopped" if state.get("status") == "stopped" else "", state.get("ended"), state.get("error")]
     return "\n\n".join([text_of(message), *(f"({note})" for note in notes if note)])
@@ -65,48 +70,62 @@ def _import(chat: Chat) -> None:
     if _has_begun(chat.history.messages):  # the button may be older than the first question
         chat.kept["import_problem"] = "This chat has begun, so nothing was imported: start a new one for it."
         return
+    data = file.getvalue()
     try:
-        messages = _checked(messages_from_dict(json.loads(file.getvalue())))
+        take(len(data))
+        if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+            raise ValueError("too much for a chat")
+        messages = _checked(json.loads(data))
+    except ChatError as problem:
+        chat.kept["import_problem"] = f"Nothing was imported. {problem}"
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
         chat.kept["import_problem"] = f"{plain(file.name)} is not an exported chat: nothing was changed."
-        return
-    chat.history.messages[:] = messages
+    else:
+        chat.history.messages[:] = messages
 
 
-def _checked(messages: list[BaseMessage]) -> list[BaseMessage]:
-    """Return the messages rebuilt from what may be in them: a greeting or none, then questions and answers."""
-    greeted = messages[0].type == "ai" and "status" not in messages[0].response_metadata
-    greeting, turns = messages[:greeted], messages[greeted:]
-    if [message.type for message in turns] != ["human", "ai"] * (len(turns) // 2):
-        raise ValueError("questions and answers do not take turns")
-    checked: list[BaseMessage] = [AIMessage(_text(message.content)) for message in greeting]
+def _checked(saved: list[dict[str, Any]]) -> list[BaseMessage]:
+    """Return messages made from what may be in them: a greeting or none, then questions and answers."""
+    greeted = saved[0]["type"] == "ai" and "status" not in saved[0]["data"].get("response_metadata", {})
+    turns = saved[greeted:MAX_MESSAGES]
+    if [message["type"] for message in turns] != ["human", "ai"] * ((len(saved) - greeted) // 2):
+        raise ValueError("questions and answers do not take turns, or are too many")
+    checked: list[BaseMessage] = [AIMessage(_text(saved[0]["data"]["content"]))] if greeted else []
     for question, answer in zip(turns[::2], turns[1::2], strict=True):
-        checked.append(HumanMessage(_content(question.content), id=str(uuid4())))
-        said = answer.response_metadata
-        status = said.get("status") if said.get("status") in ("complete", "failed") else "stopped"
-        kept: dict[str, Any] = {"status": status}
-        kept |= {name: _text(said[name]) for name in ("error", "ended", "thinking") if name in said}
-        kept |= {"feedback": int(said["feedback"])} if said.get("feedback") in (0, 1) else {}
-        used = answer.usage_metadata if isinstance(answer, AIMessage) else None
-        checked.append(AIMessage(_text(answer.content), id=str(uuid4()), response_metadata=kept, usage_metadata=used))
+        checked += [HumanMessage(_content(question["data"]["content"]), id=str(uuid4())), _answer(answer["data"])]
     return checked
 
 
-def _text(text: Any) -> str:
-    text.encode()  # raises if it is no text, or holds half a character
-    return text
+def _answer(saved: dict[str, Any]) -> AIMessage:
+    said = saved.get("response_metadata") or {}
+    status = said.get("status") if said.get("status") in ("complete", "failed") else "stopped"
+    kept: dict[str, Any] = {"status": status}
+    kept |= {name: _text(said[name]) for name in ("error", "ended", "thinking") if name in said}
+    kept |= {"feedback": int(said["feedback"])} if said.get("feedback") in (0, 1) else {}
+    kept |= {"refused": True} if said.get("refused") is True else {}
+    counts: Any = {name: (saved.get("usage_metadata") or {}).get(name) for name in UsageMetadata.__required_keys__}
+    used = counts if all(type(count) is int and 0 <= count < 10**9 for count in counts.values()) else None
+    return AIMessage(_text(saved["content"]), id=str(uuid4()), response_metadata=kept, usage_metadata=used)
+
+
+def _text(text: str) -> str:
+    if len(text) > MAX_LETTERS_OF_MESSAGE:
+        raise ValueError("too long for an answer")
+    return clean(text)
 
 
 def _content(content: Any) -> Any:
     if isinstance(content, str):
         return _text(content)
     first, *files = content
-    return [{"type": "text", "text": _text(first["text"])}, *(_file(block) for block in files)]
+    if len(files) > MAX_FILES:
+        raise ValueError("too many files")
+    return [{"type": "text", "text": _text(first["text"])}, *map(_file, files)]
 
 
 def _file(block: dict[str, Any]) -> dict[str, Any]:
     if block["type"] == "text":
-        return {"type": "text", "text": _text(block["text"])}
-    base64.b64decode(block["base64"], validate=True)
-    fields = {"image": ("type", "base64", "mime_type"), "file": ("type", "base64", "mime_type", "filename")}
-    return {field: _text(block[field]) for field in fields[block["type"]]}
+        name, _, text = clean(block["text"]).partition("\n")
+        return to_block(name, text.encode())
+    name = {"image": "A picture", "file": str(block.get("filename"))}[block["type"]]
+    return to_block(name, base64.b64decode(block["base64"], validate=True))

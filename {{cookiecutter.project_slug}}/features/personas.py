@@ -1,10 +1,10 @@
 """Personas: each file in prompts/ is one. A chat has its own, and may use an edited prompt."""
 
-from urllib.parse import urlsplit
-
 import streamlit as st
 
 from chat.errors import ChatError
+from chat.files import MAX_LETTERS
+from chat.message import clean
 from chat.session import Chat
 from chat.settings import PROMPTS, read_prompt
 
@@ -13,7 +13,7 @@ NOT_OTHER_PERSONAS = {"system", "greeting", "starters"}
 
 def choose(chat: Chat) -> None:
     """Draw the choice, and let the chat use the persona that was chosen for it."""
-    names = ["system", *sorted({path.stem for path in PROMPTS.glob("*.md")} - NOT_OTHER_PERSONAS)]
+    names = _names()
     name = chat.kept.get("persona", "system")
     name = name if name in names else "system"  # its file has gone
     edited: dict[str, str] = chat.kept.setdefault("edited_prompts", {})
@@ -33,6 +33,10 @@ def choose(chat: Chat) -> None:
         st.button(label, icon=":material/edit:", width="stretch", on_click=_open_editor, args=(chat, True))
     if chat.kept.get("editing_prompt"):
         st.dialog("Edit the prompt", width="large", on_dismiss=lambda: _open_editor(chat, False))(_edit)(chat, name)
+
+
+def _names() -> list[str]:
+    return ["system", *sorted({path.stem for path in PROMPTS.glob("*.md")} - NOT_OTHER_PERSONAS)]
 
 
 def _title(name: str) -> str:
@@ -58,24 +62,22 @@ def _edit(chat: Chat, name: str) -> None:
         return
     key = f"app.prompt.{name}.{hash(text)}"  # another field when the file has changed
     with st.form("app.edit_prompt", border=False):  # else each leaving of the field would run the dialog
-        st.text_area(f"System prompt of the persona {_title(name)}", text, height=400, key=key)
-        st.caption("It counts from the next message on, in this chat only." + _saving_note())
+        most = max(MAX_LETTERS, len(text))
+        st.text_area(f"System prompt of the persona {_title(name)}", text, height=400, key=key, max_chars=most)
+        st.caption("It counts from the next message on, in this chat only.")
         row = st.container(horizontal=True)
         row.form_submit_button("Use in this chat", on_click=_use, args=(chat, name, key))
         if name in chat.kept["edited_prompts"]:
             row.form_submit_button(f"Back to prompts/{name}.md", on_click=_revert, args=(chat, name))
-        if _is_development():
+        if chat.settings["save_prompts"]:
             row.form_submit_button(f"Save to prompts/{name}.md", on_click=_save, args=(chat, name, key))
     if problem := chat.kept.pop("prompt_problem", ""):
         st.error(problem)
 
 
-def _saving_note() -> str:
-    return " Saved to the file, it counts in every chat." if _is_development() else ""
-
-
 def _use(chat: Chat, name: str, key: str) -> None:
-    chat.kept["edited_prompts"][name] = st.session_state[key]
+    if isinstance(text := st.session_state.get(key), str):
+        chat.kept["edited_prompts"][name] = clean(text)
     _open_editor(chat, False)
 
 
@@ -86,19 +88,14 @@ def _revert(chat: Chat, name: str) -> None:
 
 def _save(chat: Chat, name: str, key: str) -> None:
     _use(chat, name, key)
-    file = PROMPTS / f"{name}.md"
+    text, file = chat.kept["edited_prompts"].get(name), PROMPTS / f"{name}.md"
+    if text is None or name not in _names() or not chat.settings["save_prompts"]:
+        return
     try:
-        file.with_suffix(".new").write_text(st.session_state[key], encoding="utf-8", newline="")
+        file.with_suffix(".new").write_text(text, encoding="utf-8", newline="")
         file.with_suffix(".new").replace(file)  # a full disk leaves the old one intact
     except OSError as error:
         problem = f"prompts/{file.name} cannot be written ({error.strerror}): the edit counts in this chat only."
         chat.kept.update(prompt_problem=problem, editing_prompt=True)
     else:
         _revert(chat, name)
-
-
-def _is_development() -> bool:
-    """Say whether the page is open on the developer's own screen: no server, and no visitor, may change files."""
-    # Behind a tunnel, everybody comes from this machine, but under another name.
-    here = urlsplit(st.context.url or "").hostname in ("localhost", "127.0.0.1", "::1")
-    return here and st.context.ip_address is None and not st.get_option("server.headless")

@@ -27,7 +27,12 @@ def offer(chat: Chat) -> None:
             place.button(
                 plain(question.text),
                 key=f"app.starter.{number}",
-                on_click=start,
+                on_click=_ask,
                 args=(question, chat),
                 disabled=chat.model is None,
             )
+
+
+def _ask(question: HumanMessage, chat: Chat) -> None:
+    if not question.id:  # else it was pressed twice
+        start(question, chat)

@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from chat.message import is_answer, text_of
+from chat.files import MAX_LETTERS, name_of
+from chat.message import clean, files_of, is_answer, text_of
 from chat.row import Row
 from chat.session import Chat
 from chat.turn import running_turn, start
@@ -18,7 +19,7 @@ HERE = Path(__file__)
 HIDE_THE_QUESTION = ".stChatMessage:has([class*=st-key-app-edit]) div:has(> .stText) { display: none }"
 _editor = st.components.v2.component(
     "edit_question",
-    html="<textarea aria-label='Your question'></textarea>\n<button class=send>Send</button><button>Cancel</button>",
+    html=HERE.with_suffix(".html").read_text(encoding="utf-8"),
     css=HERE.with_suffix(".css").read_text(encoding="utf-8"),
     js=HERE.with_suffix(".js").read_text(encoding="utf-8"),
 )
@@ -55,7 +56,7 @@ def edit(question: BaseMessage, chat: Chat) -> None:
             # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
             _editor(
                 key=key,
-                data=[text_of(question)],
+                data=[text_of(question), MAX_LETTERS, *map(name_of, files_of(question))],
                 on_send_change=partial(_ask_edited, chat, question, key),
                 on_cancel_change=partial(_close_editor, chat),
             )
@@ -82,15 +83,18 @@ def _ask_again(chat: Chat, answer: BaseMessage) -> None:
 
 
 def _ask_edited(chat: Chat, question: BaseMessage, key: str) -> None:
-    text = st.session_state.get(key, {}).get("send")  # nothing, if the field has gone in the meantime
-    if not isinstance(text, str) or not text.strip():
-        return
+    match st.session_state.get(key, {}).get("send"):  # nothing, if the field has gone in the meantime
+        case {"text": str(text), "files": list(chosen)} if text.strip() and chat.kept.get("editing") == question.id:
+            files = [file for number, file in enumerate(files_of(question)) if number in chosen]
+            text = clean(text)[:MAX_LETTERS]
+            content: Any = [{"type": "text", "text": text}, *files] if files else text
+        case _:
+            return
     _close_editor(chat)
-    if question.id != chat.history.messages[-2].id:
-        start(HumanMessage(text), chat)
-        return
-    old = chat.history.messages[-2].content
-    _replace(chat, text if isinstance(old, str) else [{"type": "text", "text": text}, *old[1:]])
+    if question.id == chat.history.messages[-2].id:
+        _replace(chat, content)
+    else:
+        start(HumanMessage(content), chat)
 
 
 def _replace(chat: Chat, content: Any) -> None:

@@ -83,10 +83,13 @@ def _components_as_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
             else:
                 place.caption(item["text"])
 
-    def editor(key: str, data: list[str], on_send_change: Callable[[], None], **_: Any) -> None:
-        place = st.container()
-        text = place.text_area("Your question", data[0], key=f"{key}.text")
-        place.button("Send", f"{key}.send", on_click=report, args=(key, {"send": text}, on_send_change))
+    def editor(key: str, data: list[Any], on_send_change: Callable[[], None], **_: Any) -> None:
+        place, (typed, _most, *names) = st.container(), data
+        text = place.text_area("Your question", typed, key=f"{key}.text")
+        boxes = [place.checkbox(name, True, key=f"{key}.{number}") for number, name in enumerate(names)]
+        files = [number for number, box in enumerate(boxes) if box]
+        sent = {"text": text, "files": files}
+        place.button("Send", f"{key}.send", on_click=report, args=(key, {"send": sent}, on_send_change))
 
     monkeypatch.setattr("chat.row._component", row)
     if importlib.util.find_spec("features.versions"):

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import ModelProfile
-from PIL import Image
+from PIL import Image, ImageFile
 from streamlit.testing.v1 import AppTest
 
 from chat.key import ask_for_key
 from chat.model import build_model
-from chat.session import Chat
 from chat.settings import read_settings
 from features import attachments
 from tests.model_server import ModelServer, Reply
@@ -77,19 +76,73 @@ def test_a_file_alone_is_asked_about_by_its_name(page: AppTest, server: ModelSer
     assert "Buy milk" in json.dumps(server.requests[-1])
 
 
-def large_picture() -> bytes:
-    """Return a picture of so many pixels that Pillow refuses it."""
-    file = io.BytesIO()
-    Image.new("1", (16_000, 16_000)).save(file, "png")
-    return file.getvalue()
-
-
-@pytest.mark.parametrize("picture", [b"no picture", large_picture()], ids=["damaged", "large"])
-def test_a_picture_that_cannot_be_shown_does_not_stop_the_page(page: AppTest, picture: bytes) -> None:
+def test_a_picture_that_cannot_be_shown_does_not_stop_the_page(page: AppTest) -> None:
     question = ask_about_a_file(page)
-    encoded = base64.b64encode(picture).decode()
+    encoded = base64.b64encode(b"no picture").decode()
     question.content[1] = {"type": "image", "base64": encoded, "mime_type": "image/png"}
     assert transcript(page.run())[-1] == ("ai", "Hello from the model.")
+
+
+def test_a_picture_is_not_decoded_at_each_draw(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    for mode, kind in (("RGBA", "png"), ("RGB", "webp"), ("RGB", "jpeg")):
+        file = io.BytesIO()
+        Image.new(mode, (2000, 1000)).save(file, kind)
+        page.chat_input[0].upload(f"a.{kind}", file.getvalue(), f"image/{kind}")
+    say(page, "What is it?")
+
+    def load(_: Any) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    page.run()
+    assert not page.exception
+    assert len(page.get("image")) == 3
+
+
+def test_a_long_text_is_shown_in_part_and_sent_whole(page: AppTest, server: ModelServer) -> None:
+    page.chat_input[0].upload("notes.txt", b"word " * 4000 + b"end", "text/plain")
+    say(page, "What is it?")
+    assert len(page.main.code[-1].value) == attachments.SHOWN_LETTERS
+    assert "of 20,003 letters" in page.main.caption[0].value
+    assert "word end" in json.dumps(server.requests[-1])
+
+
+REFUSED = {
+    "of no kind": ([("my.exe", b"MZ\x90\0\x03")], r"my\.exe cannot be read"),
+    "too large": ([("a.txt", b"x" * 6_000_000)], "more than 5 MB"),
+    "too many": ([("a.txt", b"x")] * 11, "10 files"),
+    "too large together": ([("a.txt", b"x" * 5_000_000)] * 4, "15 MB together"),
+}
+
+
+@pytest.mark.parametrize(("files", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_a_file_that_cannot_go_keeps_the_question_and_is_named(
+    page: AppTest, server: ModelServer, files: list[tuple[str, bytes]], sentence: str
+) -> None:
+    for name, data in files:
+        page.chat_input[0].upload(name, data, "text/plain")
+    say(page, "What is it?")
+    assert transcript(page)[-2][1].startswith("What is it?")
+    assert sentence in page.error[0].value
+    assert page.error[0].value.count(sentence) == 1
+    assert not server.requests
+
+
+@pytest.mark.parametrize(("name", "data", "what"), [("a.png", PNG, "pictures"), ("a.pdf", b"%PDF-", "PDFs")])
+def test_a_model_that_does_not_read_a_file_is_named(
+    page: AppTest, server: ModelServer, settings: dict[str, Any], name: str, data: bytes, what: str
+) -> None:
+    page.run()
+    model = build_model(settings, ask_for_key(settings["model"]) or "")
+    for profile in (ModelProfile(image_inputs=False, pdf_inputs=False), ModelProfile(), None):
+        model.profile = profile
+        page.chat_input[0].upload(name, data, "application/octet-stream")
+        say(page, "What is it?")
+        problems = [error.value for error in page.error if f"reads no {what}: ask another model" in error.value]
+        assert len(problems) == (1 if profile else 0)
+        page.session_state[settings["session_key"]].clear()
+    # What nothing is known of is tried.
+    assert base64.b64encode(data).decode() in json.dumps(server.requests[-1]).replace("-", "+").replace("_", "/")
 
 
 def test_a_large_file_does_not_push_the_chat_out_of_the_models_sight(
@@ -102,27 +155,3 @@ def test_a_large_file_does_not_push_the_chat_out_of_the_models_sight(
     question.content.append({"type": "text", "text": "small"})
     say(page, "And then?")
     assert "What is it?" in json.dumps(server.requests[-1])
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "mime_type"), [("a.png", PNG, "image/png"), ("a.pdf", b"%PDF-", "application/pdf")]
-)
-def test_what_the_model_reads_is_sent_as_it_is(
-    page: AppTest, server: ModelServer, name: str, data: bytes, mime_type: str
-) -> None:
-    if name[1:] not in page.chat_input[0].proto.file_type:
-        pytest.skip("this model's profile does not say that it reads it")
-    page.chat_input[0].upload(name, data, mime_type)
-    say(page, "What is it?")
-    sent = json.dumps(server.requests[-1])
-    assert base64.b64encode(data).decode() in sent.replace("-", "+").replace("_", "/")  # Google's has another alphabet
-    assert mime_type.partition("/")[2] in sent
-
-
-def test_only_what_the_profile_says_is_accepted(server: ModelServer) -> None:
-    model = build_model(read_settings(), server.key)
-    for inputs, kinds in [((), set()), (("image_inputs",), {"png"}), (("pdf_inputs",), {"pdf"})]:
-        model.profile = ModelProfile(**dict.fromkeys(inputs, True))
-        accepted = set(attachments.accepted(Chat(model=model))["file_type"])
-        assert accepted & {"png", "pdf"} == kinds
-        assert "txt" in accepted

@@ -1,8 +1,11 @@
 """Several conversations: new, rename, delete with undo, switch."""
 
+import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from chat.settings import read_settings
+from features import conversations
 from tests.model_server import ModelServer, Reply
 from tests.pages import labels, press, say, transcript
 
@@ -92,3 +95,26 @@ def test_a_name_left_empty_is_the_first_question(page: AppTest) -> None:
     press(page, "Done")
     say(page, "About cats")
     assert "About cats" in labels(page.run())
+
+
+def test_a_session_may_begin_so_many(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "MAX_CHATS", 2)
+    say(page, "First")
+    press(page, "New chat")
+    assert "can begin no more" in str([caption.value for caption in page.sidebar.caption])
+    say(page, "Second")
+    assert next(button for button in page.button if button.label == "New chat").disabled
+    for _ in range(2):  # the last one stays
+        page.menu_button[0].click("Delete").run()
+    assert questions(page) == ["First"]
+
+
+@pytest.mark.parametrize("value", ["Explode", None, 5])
+def test_what_a_menu_does_not_offer_is_not_done(page: AppTest, value: object) -> None:
+    chats = conversations._Chats("key", {"key": "Name"}, "key")
+    st.session_state["app.menu.key"] = st.session_state["app.name.key"] = value
+    conversations._act(chats, "key")
+    assert chats.kept() == ["key"]
+    st.session_state["app.name.key"] = 5
+    conversations._rename(chats, "key")
+    assert chats.names == {"key": "Name"}

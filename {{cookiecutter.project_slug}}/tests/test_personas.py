@@ -2,11 +2,14 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from chat import settings as files
+from chat.session import Chat
 from features import personas
 from tests.conftest import PAGE
 from tests.model_server import ModelServer
@@ -43,23 +46,46 @@ def test_an_edited_one_counts_in_this_chat_only(folder: Path, page: AppTest, ser
     assert not any("owl" in path.read_text(encoding="utf-8") for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("development", [True, False])
-def test_only_in_development_it_can_be_saved(
-    folder: Path, page: AppTest, monkeypatch: pytest.MonkeyPatch, development: bool
+@pytest.mark.parametrize("may_save", [True, False])
+def test_it_can_be_saved_only_where_the_settings_say_so(
+    folder: Path, settings: dict[str, Any], page: AppTest, may_save: bool
 ) -> None:
-    monkeypatch.setattr(personas, "_is_development", lambda: development)
+    assert settings["save_prompts"] is False
+    settings["save_prompts"] = may_save
     press(page, "Edit the prompt")
-    assert ("Save to prompts/system.md" in labels(page)) == development
-    if development:
+    assert ("Save to prompts/system.md" in labels(page)) == may_save
+    if may_save:
         page.text_area[0].set_value("Saved “so”\n")
         press(page, "Save to prompts/system.md")
         assert (folder / "system.md").read_text(encoding="utf-8") == "Saved “so”\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "may_save"), [("system", "x", False), ("../secret", "x", True), ("system", ["x"], True)]
+)
+def test_a_save_that_was_not_offered_writes_nothing(folder: Path, name: str, text: Any, may_save: bool) -> None:
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    chat = Chat(settings={**files.read_settings(), "save_prompts": may_save}, session_key="without a page")
+    chat.kept["edited_prompts"] = {}
+    st.session_state["field"] = text
+    personas._save(chat, name, "field")
+    assert before == {file: file.read_bytes() for file in folder.iterdir()}
+    assert not (folder.parent / "secret.md").exists()
+    assert text in chat.kept["edited_prompts"].values() or not isinstance(text, str)
+
+
+def test_a_persona_that_was_not_offered_is_not_chosen(folder: Path) -> None:
+    chat = Chat(session_key="without a page")
+    st.session_state["field"] = "../secret"
+    personas._choose(chat, "field", personas._names())
+    assert chat.kept.get("persona") is None
+
+
 def test_what_cannot_be_saved_is_said_and_counts_in_this_session(
-    folder: Path, page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    folder: Path, settings: dict[str, Any], page: AppTest, server: ModelServer
 ) -> None:
-    monkeypatch.setattr(personas, "_is_development", lambda: True)
+    settings["save_prompts"] = True
+    page.run()
     (folder / "system.new").mkdir()  # is in the way
     before = (folder / "system.md").read_text(encoding="utf-8")
     press(page, "Edit the prompt")

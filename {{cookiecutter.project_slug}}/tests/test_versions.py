@@ -5,7 +5,7 @@ import streamlit as st
 from langchain_core.messages import AIMessage, HumanMessage
 from streamlit.testing.v1 import AppTest
 
-from chat.message import state_of
+from chat.message import files_of, state_of
 from chat.model import build_model
 from chat.session import Chat
 from chat.settings import read_settings
@@ -42,6 +42,27 @@ def test_a_question_can_be_edited(page: AppTest, server: ModelServer) -> None:
     assert transcript(page)[-2:] == [("human", "Wat?"), ("ai", "Hello from the model.")]
 
 
+def test_an_edit_can_drop_files(page: AppTest, server: ModelServer) -> None:
+    for name in ("notes.txt", "list.txt"):
+        page.chat_input[0].upload(name, f"This is in {name}".encode(), "text/plain")
+    page.chat_input[0].upload("broken.png", b"", "image/png")
+    say(page, "What is it?")
+    assert "is empty" in page.error[0].value
+    press(page, "Edit the question")
+    assert [box.label for box in page.checkbox] == ["notes.txt", "list.txt"]
+    page.checkbox[0].uncheck().run()
+    press(page, "Send")
+    assert "in list.txt" in str(server.requests[-1])
+    assert "in notes.txt" not in str(server.requests[-1])
+    press(page, "Edit the question")
+    page.checkbox[0].uncheck().run()
+    press(page, "Send")
+    assert "in list.txt" not in str(server.requests[-1])
+    assert [kept.content for kept in page.session_state[read_settings()["session_key"]] if kept.type == "human"] == [
+        "What is it?"
+    ]
+
+
 def test_after_a_refusal_one_can_try_again(page: AppTest, server: ModelServer) -> None:
     server.reply = Reply(status=500)
     say(page, "Are you there?")
@@ -58,6 +79,7 @@ def test_a_greeting_cannot_be_had_again(page: AppTest) -> None:
 
 
 def test_an_edit_that_comes_late_is_a_question_of_its_own(page: AppTest) -> None:
+    page.chat_input[0].upload("notes.txt", b"Buy milk", "text/plain")
     say(page, "First?")
     press(page, "Edit the question")
     page.text_area[0].set_value("Edited?").run()
@@ -66,6 +88,7 @@ def test_an_edit_that_comes_late_is_a_question_of_its_own(page: AppTest) -> None
     messages += [HumanMessage("Second?", id="2"), AIMessage("Yes.", id="3", response_metadata={"status": "complete"})]
     send.click().run()
     assert [text for who, text in transcript(page) if who == "human"] == ["First?", "Second?", "Edited?"]
+    assert [len(files_of(message)) for message in messages if message.type == "human"] == [1, 0, 1]
 
 
 @pytest.fixture
@@ -91,9 +114,34 @@ def test_a_question_that_is_sent_twice_from_its_field_is_asked_once(chat: Chat, 
     turns_of_session()[-1].stop()
     question = chat.history.messages[0]
     versions._open_editor(chat, question)
-    st.session_state["field"] = {"send": "Why not?"}
+    st.session_state["field"] = {"send": {"text": "Why not \ud83d?", "files": []}}
     for _ in range(2):
         versions._ask_edited(chat, question, "field")
     wait_until(lambda: chat.history.messages[-1].text)
     turns_of_session()[-1].stop()
     assert len(server.requests) == 2
+    assert len(turns_of_session()[-1]._chat.history.messages) == 2
+    assert chat.history.messages[0].text == "Why not \ufffd?"
+
+
+ODD = ["text", 5, [], {}, {"text": "x"}, *({"text": text, "files": []} for text in (5, " ")), {"text": "x", "files": 5}]
+
+
+@pytest.mark.parametrize("value", ODD, ids=str)
+def test_an_edit_that_the_page_cannot_have_sent_is_none(chat: Chat, value: object) -> None:
+    versions._open_editor(chat, chat.history.messages[0])
+    st.session_state["field"] = {"send": value}
+    versions._ask_edited(chat, chat.history.messages[0], "field")
+    assert chat.history.messages[0].text == "Why?"
+    turns_of_session()[-1].stop()
+
+
+def test_files_that_the_page_has_not_offered_are_none(chat: Chat) -> None:
+    turns_of_session()[-1].stop()
+    question = chat.history.messages[0]
+    question.content = [{"type": "text", "text": "Why?"}, {"type": "text", "text": "a.txt\nA"}]
+    versions._open_editor(chat, question)
+    st.session_state["field"] = {"send": {"text": "Why?", "files": [0, 0, 1, -1, "0", None, {}]}}
+    versions._ask_edited(chat, question, "field")
+    assert files_of(chat.history.messages[0]) == [{"type": "text", "text": "a.txt\nA"}]
+    turns_of_session()[-1].stop()
