@@ -16,8 +16,8 @@ TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_t
 # Some clients ignore a fault that the provider reports in mid-answer; then no end comes.
 NO_END = "The answer may be incomplete: the connection ended early. Try again."
 # Plain exceptions tell it only in their text: NVIDIA's, LangChain's two for OpenAI's Responses API and OpenRouter's.
-SAYS_ITS_NAME = r"\[(\d{3})\]|ResponseError\(code='(\w+)'|(\w+): |.*\(code: (\w+)\)$|(No generation chunks)"
-SAID = 1000  # letters in which a client says what is wrong; some go on with the whole chat
+SAYS_ITS_NAME = r"\[(\d{3})\]|ResponseError\(code='(\w+)'|(\w+): |.*\(code: (\w+)\)$"
+SAID = 1000  # letters in which a server says what is wrong; some go on to repeat the whole question
 UNKNOWN = "The model failed ({kind}): try again. If it happens again, look at the app's log."
 
 
@@ -46,6 +46,7 @@ def sentence_for(error: BaseException, model_settings: dict[str, Any], unknown: 
     names = {
         "provider": model_settings["provider"],
         "name": model_settings["name"],
+        "address": model_settings.get("base_url_variable") or "settings.toml",
         "key": f"the API key in {where}" if variable else "the credentials (see README.md)",
     }
     if cause := _cause_of(error):
@@ -98,8 +99,8 @@ def retry_after(error: BaseException) -> float | None:
 
 def _cause_of(error: BaseException) -> dict[str, Any]:
     """Return the first row of [causes] that fits an error, {} if none does."""
-    errors = _with_causes(error)
-    return next((cause for cause in TABLE["causes"].values() if any(_fits(cause, each) for each in errors)), {})
+    signs = [_signs_of(each) for each in _with_causes(error)]
+    return next((cause for cause in TABLE["causes"].values() if any(_fits(cause, *each) for each in signs)), {})
 
 
 def _with_causes(error: BaseException | None) -> list[BaseException]:
@@ -110,13 +111,16 @@ def _with_causes(error: BaseException | None) -> list[BaseException]:
     return chain
 
 
-def _fits(cause: dict[str, Any], error: BaseException) -> bool:
-    status, statuses = _status_of(error), cause.get("statuses", [])
-    said = str(error)[:SAID].lower()
+def _signs_of(error: BaseException) -> tuple[set[int], set[str], str]:
+    status = _status_of(error) or 0
+    said = f"{getattr(error, 'body', '')} {error}"[:SAID].lower()
+    return {status, status // 100 * 100}, {kind.__name__ for kind in type(error).__mro__}, said
+
+
+def _fits(cause: dict[str, Any], statuses: set[int], kinds: set[str], said: str) -> bool:
     return (
-        status in statuses
-        or (500 in statuses and 500 <= (status or 0) < 600)  # a 5xx that no earlier row has
-        or any(kind.__name__ in cause.get("kinds", []) for kind in type(error).__mro__)
+        not statuses.isdisjoint(cause.get("statuses", []))
+        or not kinds.isdisjoint(cause.get("kinds", []))
         or any(word in said for word in cause.get("words", []))
     )
 
