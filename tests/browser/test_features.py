@@ -163,25 +163,24 @@ def test_personas_and_an_edited_prompt(chat: ChatPage, server: Any, screenshots:
         expect(chat.button("Edit the prompt")).to_be_visible()
 
 
-def test_a_prompt_is_saved_from_the_page_in_development_only(page: Page, server: Any, tmp_path: Path) -> None:
-    made = install(model_provider="openai")
-    for development in (False, True):
-        app = copy_app(made, tmp_path / f"app-{development}")
-        prompt = app / "prompts" / "system.md"
-        # Not headless, Streamlit would open a browser of its own.
-        env = server.environment | {"BROWSER": "true"}
-        with running(app, env, f"--server.headless={not development}".lower()) as port:
+def test_a_prompt_is_saved_from_the_page_where_the_settings_say_so(page: Page, server: Any, tmp_path: Path) -> None:
+    app = copy_app(install(model_provider="openai"), tmp_path / "app")
+    prompt, settings = app / "prompts" / "system.md", app / "settings.toml"
+    with running(app, server.environment) as port:
+        for may_save in (False, True):
+            text = settings.read_text(encoding="utf-8")
+            settings.write_text(text.replace("save_prompts = false", f"save_prompts = {may_save}".lower()), "utf-8")
             chat = ChatPage(page, port)
             with chat.sidebar():
                 chat.edit_prompt().fill("Talk like an owl.")
                 expect(chat.button("Use in this chat")).to_be_visible()
-                expect(chat.button("Save to .+")).to_have_count(int(development))
-                if development:
+                expect(chat.button("Save to .+")).to_have_count(int(may_save))
+                if may_save:
                     chat.press("Save to .+")
-                    wait_until(lambda file=prompt: file.read_text(encoding="utf-8") == "Talk like an owl.")
+                    wait_until(lambda: prompt.read_text(encoding="utf-8") == "Talk like an owl.")
                 else:
                     chat.press("Close")
-        assert (prompt.read_text(encoding="utf-8") == "Talk like an owl.") == development
+                    assert prompt.read_text(encoding="utf-8") != "Talk like an owl."
 
 
 def test_files_go_along(chat: ChatPage, server: Any) -> None:
@@ -201,14 +200,67 @@ def test_files_go_along(chat: ChatPage, server: Any) -> None:
     expect(chat.messages.nth(1)).to_contain_text("Buy *milk*")
 
 
-def test_a_file_that_is_too_large_or_of_another_kind_is_refused_with_a_word(chat: ChatPage) -> None:
-    files = [
-        {"name": "large.txt", "mimeType": "text/plain", "buffer": b"x" * 6_000_000},
-        {"name": "other.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"},
-    ]
-    for file, word in zip(files, ("5.0MB", "not allowed"), strict=True):
-        chat.page.get_by_test_id("stChatInput").locator("input[type=file]").set_input_files([file])
-        expect(chat.page.get_by_test_id("stChatInput")).to_contain_text(word)
+def attach(chat: ChatPage, name: str, data: bytes) -> None:
+    """Attach a file, and wait until it is there."""
+    chat.page.get_by_test_id("stChatInput").locator("input[type=file]").set_input_files(
+        [{"name": name, "mimeType": "", "buffer": data}]
+    )
+    expect(chat.page.get_by_test_id("stFileChip").filter(has_text=name)).to_be_visible()
+    expect(chat.page.get_by_test_id("stFileChipIconSpinner")).to_have_count(0)
+
+
+def test_an_edit_drops_files_by_keyboard(chat: ChatPage, server: Any, screenshots: Path, width: str) -> None:
+    attach(chat, "notes.md", b"Buy milk")
+    attach(chat, "list.md", b"Buy bread")
+    chat.say("What is this?")
+    chat.wait_for_the_end()
+    field = chat.edit_question()
+    expect(field).to_be_focused()
+    expect(chat.page.get_by_role("group", name="Files to send").get_by_role("checkbox")).to_have_count(2)
+    chat.page.keyboard.press("Tab")
+    expect(chat.page.get_by_role("checkbox", name="notes.md")).to_be_focused()
+    chat.page.keyboard.press("Space")
+    chat.screenshot(screenshots / f"edit-files-{width}.png")
+    assert chat.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    field.press("Enter")
+    expect(field).to_have_count(0)
+    chat.wait_for_the_end()
+    assert "Buy bread" in json.dumps(server.requests[-1])
+    assert "Buy milk" not in json.dumps(server.requests[-1])
+    expect(chat.messages.nth(1)).not_to_contain_text("notes.md")
+
+
+def test_a_file_that_cannot_go_does_not_let_the_question_go_without_it(chat: ChatPage, server: Any) -> None:
+    asked = len(server.requests)
+    attach(chat, "large.txt", b"x" * 6_000_000)
+    chat.input.fill("What is this?")
+    for send in (lambda: chat.input.press("Enter"), lambda: chat.button("Send message").click()):
+        send()
+        expect(chat.page.get_by_role("alert").get_by_text("5.0MB or smaller. Take off the file in red")).to_be_visible()
+        expect(chat.input).to_have_value("What is this?")
+    chat.page.get_by_role("button", name="Remove large.txt").click()
+    attach(chat, "other.exe", b"MZ\0\xff")
+    chat.say("What is this?")
+    expect(chat.errors).to_contain_text("other.exe cannot be read")
+    expect(chat.messages.nth(1)).to_contain_text("What is this?")
+    assert len(server.requests) == asked
+
+
+def test_a_text_that_is_too_long_is_not_taken_and_loses_nothing(chat: ChatPage) -> None:
+    chat.input.fill("What is this?")
+    chat.input.press("End")
+    chat.page.keyboard.insert_text("x" * 100_000)
+    expect(chat.page.get_by_role("alert").get_by_text("100,000 letters: attach")).to_be_visible()
+    expect(chat.input).to_have_value("What is this?")
+    chat.say("What is this?")
+    chat.wait_for_the_end()
+    field = chat.edit_question()
+    field.fill("x" * 100_001)
+    chat.press("Send")
+    assert "shorten" in field.evaluate("field => field.validationMessage")
+    field.fill("What else is this?")
+    chat.press("Send")
+    expect(chat.messages.nth(1)).to_contain_text("What else is this?")
 
 
 def test_thumbs_stay(chat: ChatPage) -> None:

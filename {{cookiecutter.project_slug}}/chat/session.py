@@ -4,10 +4,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, ModelProfile
 
 from chat.errors import ChatError
 from chat.history import BaseChatMessageHistory, StreamlitChatMessageHistory
@@ -76,6 +76,8 @@ class Chat:
         if key is not None:
             typed = key and key != key_of_machine(self.model_settings)
             self.model = build_model(self.settings, key, session().setdefault("models", {}) if typed else MODELS)
+            unsent = {f"{kind}_inputs": False for kind in ("image", "pdf") if kind not in self.model_settings["files"]}
+            self.model.profile = cast(ModelProfile, {**(self.model.profile or {}), **unsent})
         if not self.history.messages and (greeting := read_prompt("greeting")).strip():
             self.history.add_ai_message(greeting)
 

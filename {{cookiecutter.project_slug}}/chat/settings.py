@@ -24,7 +24,7 @@ EXPECTED = {
 EXPECTED_OF_MODEL = {
     **dict.fromkeys(("provider", "name", "notice", "key_variable", "key_page"), str),
     **dict.fromkeys(("history_tokens", "history_messages"), int),
-    "offered": list,
+    **dict.fromkeys(("files", "offered"), list),
     "begins_with_user": bool,
 }
 

@@ -36,9 +36,8 @@ def show(message: BaseMessage) -> None:
                 st.caption("A PDF document, which the model is shown.")
                 continue
             text = block["text"].partition("\n")[2]
-            st.code(text[:SHOWN_LETTERS], language=None, wrap_lines=True)
-            if len(text) > SHOWN_LETTERS:
-                st.caption(f"The first {SHOWN_LETTERS:,} of {len(text):,} letters. The model is shown all of them.")
+            more = f"\n… and {len(text) - SHOWN_LETTERS:,} letters more" if len(text) > SHOWN_LETTERS else ""
+            st.code(text[:SHOWN_LETTERS] + more, language=None, wrap_lines=True)
 
 
 def _to_block(chat: Chat, file: Any) -> dict[str, Any]:

@@ -20,12 +20,11 @@ class _Chats:
 
     Parameters:
         first: The session key of the first one; the others' are derived from it.
-        names: What the user has called each, by session key; "" means its first question.
+        names: What the user has called each, deleted ones too, by session key; "" means its first question.
         open: The session key of the one that is open.
         deleted: The session keys of those that can be restored.
         drawn: The titles that the sidebar shows.
         renamed: The session key of the one whose name is being changed, or "".
-        begun: How many there have been.
     """
 
     first: str
@@ -34,7 +33,6 @@ class _Chats:
     deleted: list[str] = field(default_factory=list)
     drawn: dict[str, str] = field(default_factory=dict)
     renamed: str = ""
-    begun: int = 1
 
     def kept(self) -> list[str]:
         return [key for key in reversed(self.names) if key not in self.deleted]
@@ -59,7 +57,7 @@ def choose(chat: Chat) -> None:
             shortcut="ctrl+shift+o",
             on_click=_begin,
             args=(chats,),
-            disabled=chats.begun >= MAX_CHATS,
+            disabled=len(chats.names) >= MAX_CHATS,
         )
         with st.container(key="app.chats", gap=None):
             for key in chats.drawn:
@@ -68,7 +66,7 @@ def choose(chat: Chat) -> None:
             undo = ":material/undo:"
             st.button("Undo delete", key="app.undo", icon=undo, width="stretch", on_click=_undo, args=(chats,))
         note = st.container(gap=None)
-        full = f" It has begun {MAX_CHATS}, and can begin no more." if chats.begun >= MAX_CHATS else ""
+        full = f" It has begun {MAX_CHATS}, and can begin no more." if len(chats.names) >= MAX_CHATS else ""
         note.caption(f"Chats live as long as this tab: a reload ends them.{full}")
         note.html(STYLE_AND_SCRIPT, unsafe_allow_javascript=True)
     chat.session_key = chats.open
@@ -115,9 +113,8 @@ def _draw(chats: _Chats, key: str) -> None:
 def _begin(chats: _Chats) -> None:
     if empty := [key for key in chats.kept() if not _first_question(key)]:
         chats.open = empty[0]
-    elif chats.begun < MAX_CHATS:
-        chats.begun += 1
-        chats.open = f"{chats.first} {chats.begun}"
+    elif len(chats.names) < MAX_CHATS:
+        chats.open = f"{chats.first} {len(chats.names) + 1}"
         chats.names[chats.open] = ""
 
 
@@ -137,7 +134,7 @@ def _act(chats: _Chats, key: str) -> None:
     chosen = st.session_state.get(f"app.menu.{key}")
     if chosen == "Rename":
         chats.renamed = key
-    elif chosen == "Delete" and key in (kept := chats.kept()) and (len(kept) > 1 or chats.begun < MAX_CHATS):
+    elif chosen == "Delete" and key in (kept := chats.kept()) and (len(kept) > 1 or len(chats.names) < MAX_CHATS):
         chats.deleted.append(key)
         if not (kept := chats.kept()):
             _begin(chats)

@@ -32,7 +32,7 @@ def offer(row: Row, message: BaseMessage, chat: Chat) -> None:
     question = chat.history.messages[-2]
     if chat.model:
         row.button("refresh", "Try again", partial(_ask_again, chat, message))
-        row.button("edit", "Edit the question", partial(_open_editor, chat, question))
+        row.button("edit", "Edit the question", partial(chat.kept.update, editing=question.id))
     versions = _versions(chat, question)
     shown = next((number for number, version in enumerate(versions) if version[1] is message), 0)
     if len(versions) > 1:
@@ -58,7 +58,7 @@ def edit(question: BaseMessage, chat: Chat) -> None:
                 key=key,
                 data=[text_of(question), MAX_LETTERS, *map(name_of, files_of(question))],
                 on_send_change=partial(_ask_edited, chat, question, key),
-                on_cancel_change=partial(_close_editor, chat),
+                on_cancel_change=partial(chat.kept.pop, "editing", None),
             )
 
 
@@ -67,14 +67,6 @@ def _versions(chat: Chat, question: BaseMessage) -> list[Version]:
 
 
 # A click may come when what it was meant for is no longer the last answer: each callback looks first.
-
-
-def _open_editor(chat: Chat, question: BaseMessage) -> None:
-    chat.kept["editing"] = question.id
-
-
-def _close_editor(chat: Chat) -> None:
-    chat.kept.pop("editing", None)
 
 
 def _ask_again(chat: Chat, answer: BaseMessage) -> None:
@@ -90,7 +82,7 @@ def _ask_edited(chat: Chat, question: BaseMessage, key: str) -> None:
             content: Any = [{"type": "text", "text": text}, *files] if files else text
         case _:
             return
-    _close_editor(chat)
+    chat.kept.pop("editing", None)
     if question.id == chat.history.messages[-2].id:
         _replace(chat, content)
     else:
@@ -98,7 +90,7 @@ def _ask_edited(chat: Chat, question: BaseMessage, key: str) -> None:
 
 
 def _replace(chat: Chat, content: Any) -> None:
-    _close_editor(chat)
+    chat.kept.pop("editing", None)
     if turn := running_turn(chat.history):
         turn.stop()
     *earlier, question, answer = chat.history.messages

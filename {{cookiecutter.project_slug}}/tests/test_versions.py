@@ -113,7 +113,7 @@ def test_an_answer_that_is_replaced_while_it_grows_is_stopped(chat: Chat, server
 def test_a_question_that_is_sent_twice_from_its_field_is_asked_once(chat: Chat, server: ModelServer) -> None:
     turns_of_session()[-1].stop()
     question = chat.history.messages[0]
-    versions._open_editor(chat, question)
+    chat.kept["editing"] = question.id
     st.session_state["field"] = {"send": {"text": "Why not \ud83d?", "files": []}}
     for _ in range(2):
         versions._ask_edited(chat, question, "field")
@@ -129,7 +129,7 @@ ODD = ["text", 5, [], {}, {"text": "x"}, *({"text": text, "files": []} for text 
 
 @pytest.mark.parametrize("value", ODD, ids=str)
 def test_an_edit_that_the_page_cannot_have_sent_is_none(chat: Chat, value: object) -> None:
-    versions._open_editor(chat, chat.history.messages[0])
+    chat.kept["editing"] = chat.history.messages[0].id
     st.session_state["field"] = {"send": value}
     versions._ask_edited(chat, chat.history.messages[0], "field")
     assert chat.history.messages[0].text == "Why?"
@@ -140,7 +140,7 @@ def test_files_that_the_page_has_not_offered_are_none(chat: Chat) -> None:
     turns_of_session()[-1].stop()
     question = chat.history.messages[0]
     question.content = [{"type": "text", "text": "Why?"}, {"type": "text", "text": "a.txt\nA"}]
-    versions._open_editor(chat, question)
+    chat.kept["editing"] = question.id
     st.session_state["field"] = {"send": {"text": "Why?", "files": [0, 0, 1, -1, "0", None, {}]}}
     versions._ask_edited(chat, question, "field")
     assert files_of(chat.history.messages[0]) == [{"type": "text", "text": "a.txt\nA"}]
