@@ -45,6 +45,8 @@ def _build(model: dict[str, Any], environment: dict[str, str], key: str) -> Chat
         # The OpenAI client insists on some key, even for a server that needs none.
         api_key = {"api_key": key or "none"} if model["key_variable"] else {}
         arguments: dict[str, Any] = {"model": model["name"], **model.get("arguments", {}), **api_key}
+        if isinstance(timeout := arguments.get("timeout"), list):
+            arguments["timeout"] = tuple(timeout)  # which TOML does not know, and a client takes for (connect, read)
         return ChatModel(**arguments)
     except Exception as error:  # whatever a client stumbles over; what it says may hold a key
         variables = ", ".join([*environment, "HTTPS_PROXY", "SSL_CERT_FILE"])
