@@ -8,7 +8,7 @@ export default ({ parentElement, data: [text, most, ...names], setTriggerValue }
     if (field.reportValidity()) setTriggerValue("send", { text: field.value, files: chosen })
   }
   cancel.onclick = () => setTriggerValue("cancel", true)
-  parentElement.onkeydown = (event) => {
+  field.onkeydown = files.onkeydown = (event) => {
     if (event.isComposing) return
     if (event.key === "Escape") {
       event.stopPropagation() // it would stop an answer, too
