@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from langchain_core.language_models import ModelProfile
 from PIL import Image, ImageFile
 from streamlit.testing.v1 import AppTest
 
+from chat.files import MAX_LETTERS
 from chat.key import ask_for_key
 from chat.model import build_model
 from chat.settings import read_settings
+from tests.conftest import PAGE
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
 
@@ -161,3 +164,9 @@ def test_a_large_file_does_not_push_the_chat_out_of_the_models_sight(
     question.content.append({"type": "text", "text": "small"})
     say(page, "And then?")
     assert "What is it?" in json.dumps(server.requests[-1])
+
+
+def test_letters_of_a_question_are_the_same_for_the_browser(page: AppTest) -> None:
+    script = PAGE.with_suffix(".js").read_text(encoding="utf-8")
+    (letters,) = re.findall(r"MAX_LETTERS = ([\d_]+)", script)
+    assert int(letters) == page.chat_input[0].proto.max_chars == MAX_LETTERS

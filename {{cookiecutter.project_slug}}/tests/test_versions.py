@@ -1,5 +1,7 @@
 """The last answer again, or to an edited question; earlier versions can be paged through."""
 
+from typing import Any
+
 import pytest
 import streamlit as st
 from langchain_core.messages import AIMessage, HumanMessage
@@ -42,25 +44,31 @@ def test_a_question_can_be_edited(page: AppTest, server: ModelServer) -> None:
     assert transcript(page)[-2:] == [("human", "Wat?"), ("ai", "Hello from the model.")]
 
 
+def with_files(page: AppTest, question: int, *names: str) -> list[Any]:
+    """Put text files into a question of the chat, and return the chat's messages."""
+    messages = page.session_state[read_settings()["session_key"]]
+    files = [{"type": "text", "text": f"{name}\nThis is in {name}"} for name in names]
+    messages[question].content = [{"type": "text", "text": messages[question].text}, *files]
+    page.run()
+    return messages
+
+
 def test_an_edit_can_drop_files(page: AppTest, server: ModelServer) -> None:
-    for name in ("notes.txt", "list.txt"):
-        page.chat_input[0].upload(name, f"This is in {name}".encode(), "text/plain")
-    page.chat_input[0].upload("broken.png", b"", "image/png")
     say(page, "What is it?")
-    assert "is empty" in page.error[0].value
-    press(page, "Edit the question")
+    messages = with_files(page, -2, "notes.txt", "list.txt")
+    state_of(messages[-1]).update(status="failed", error="notes.txt cannot be read.", refused=True)
+    press(page.run(), "Edit the question")
     assert [box.label for box in page.checkbox] == ["notes.txt", "list.txt"]
     page.checkbox[0].uncheck().run()
     press(page, "Send")
     assert "in list.txt" in str(server.requests[-1])
     assert "in notes.txt" not in str(server.requests[-1])
+    assert not page.error
     press(page, "Edit the question")
     page.checkbox[0].uncheck().run()
     press(page, "Send")
     assert "in list.txt" not in str(server.requests[-1])
-    assert [kept.content for kept in page.session_state[read_settings()["session_key"]] if kept.type == "human"] == [
-        "What is it?"
-    ]
+    assert [message.content for message in messages if message.type == "human"] == ["What is it?"]
 
 
 def test_after_a_refusal_one_can_try_again(page: AppTest, server: ModelServer) -> None:
@@ -79,12 +87,11 @@ def test_a_greeting_cannot_be_had_again(page: AppTest) -> None:
 
 
 def test_an_edit_that_comes_late_is_a_question_of_its_own(page: AppTest) -> None:
-    page.chat_input[0].upload("notes.txt", b"Buy milk", "text/plain")
     say(page, "First?")
+    messages = with_files(page, -2, "notes.txt")
     press(page, "Edit the question")
     page.text_area[0].set_value("Edited?").run()
     send = next(button for button in page.button if button.label == "Send")
-    messages = page.session_state[read_settings()["session_key"]]
     messages += [HumanMessage("Second?", id="2"), AIMessage("Yes.", id="3", response_metadata={"status": "complete"})]
     send.click().run()
     assert [text for who, text in transcript(page) if who == "human"] == ["First?", "Second?", "Edited?"]
