@@ -31,6 +31,7 @@ REDRAW_SECONDS = 0.1
 LETTERS_PER_SECOND = 16_000  # one of so many letters is drawn once a second, so that a word costs the same in each
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 OPENING = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
+NO_WORD = "Try again, and check the server's address."
 LIMIT_REACHED = "The answer has reached the limit that settings.toml sets: ask for the rest, or for a shorter one."
 
 
@@ -144,7 +145,7 @@ class Turn:
                 raise
             await self._answer_with(*smaller)
         if self.running and not self._visible()[0]:
-            ended = self._state.pop("ended", NO_END) or "Try again, or rephrase your question."
+            ended = self._state.pop("ended", NO_WORD) or "Try again, or rephrase your question."
             what = "thought, but wrote no answer" if self._state.get("thinking") else "sent an empty answer"
             raise ChatError(f"The model {what}. {ended}")
 

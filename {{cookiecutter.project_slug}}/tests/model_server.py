@@ -3,6 +3,7 @@
 import importlib
 import json
 import select
+import ssl
 import threading
 import time
 import tomllib
@@ -28,7 +29,8 @@ class Reply:
         code: The provider's name for the refusal.
         message: The provider's words for it.
         cut: Whether the connection breaks off after the last word, before the answer's end.
-        headers: Of a refusal.
+        headers: Of a refusal, or of a body.
+        body: What comes instead of an answer or a refusal, as it is.
         spoilt: Whether the last word comes as JSON that is none.
         thinking: What the model thinks before it answers, where the protocol has that.
         fault: The provider's name for what ends the stream after the last word, one of its protocol's `FAULTS`.
@@ -43,6 +45,7 @@ class Reply:
     message: str = "refused"
     cut: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
     spoilt: bool = False
     thinking: str = ""
     fault: str = ""
@@ -76,6 +79,12 @@ class ModelServer:
         """Stop."""
         self._http.shutdown()
         self._http.server_close()
+
+    def encrypt(self, certificate: Path) -> None:
+        """Speak TLS from now on, with this certificate and its key."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
 
     def reply_to(self, question: str) -> Reply:
         """Return how to answer a question; a test that needs more than `reply` overrides it."""
@@ -116,7 +125,9 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.owner.reply_to(protocol.conversation(body)[-1][1])
         try:
             self._wait(reply.silence)
-            if reply.status == 200:
+            if reply.body is not None:
+                self._send_whole(reply.status, reply.body, reply.headers)
+            elif reply.status == 200:
                 self._stream(reply, body)
             else:
                 self._send_whole(reply.status, protocol.error(reply.code, reply.message), reply.headers)
@@ -126,9 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_whole(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
-        for header in headers:
+        for header in {"Content-Type": "application/json", **dict(headers)}.items():
             self.send_header(*header)
         self.end_headers()
         self.wfile.write(body)
