@@ -14,7 +14,15 @@ ANSWERS = r"""{{ cookiecutter | tojson }}"""
 RESERVED_ON_WINDOWS = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
 # https://packaging.python.org/en/latest/specifications/name-normalization/
 DISTRIBUTION_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-APP_PACKAGES = ["streamlit", "langchain-core", "langchain-community", "pytest", "ruff", "ty"]
+GOOD = {
+    "project_name": "My Chat App",
+    "project_slug": "my-chat-app",
+    "model_provider": "local",
+    "model_name": "gpt-5.4-mini",
+    "session_key": "langchain_messages",
+    "system_prompt": "You are a helpful AI assistant.",
+    "greeting": "How can I help you?",
+}
 
 
 def find_problems(answers: dict) -> list[str]:
@@ -23,68 +31,63 @@ def find_problems(answers: dict) -> list[str]:
     Parameters:
         answers: Cookiecutter's context.
     """
+    if is_of_another_template(answers):
+        return ["they carry the tables of another version of this template: answer anew, without --replay"]
     problems = []
 
-    def check(question: str, bad: bool, why: str, example: str) -> None:
+    def check(question: str, bad: bool, why: str) -> None:
         if bad:
             value = ascii(answers[question])
             shown = value if len(value) <= 60 else f"{value[:57]}..."
-            problems.append(f"{question} {shown} {why}; for example: {example}")
+            problems.append(f"{question} {shown} {why}; for example: {GOOD[question]}")
+
+    for question in GOOD:
+        check(question, not isinstance(answers[question], str), "is not text (in a configuration file, quote it)")
+    if problems:
+        return problems
 
     name = answers["project_name"]
-    check("project_name", not name.strip(), "is empty", "My Chat App")
-    check("project_name", has_control_characters(name), "has control characters", "My Chat App")
+    check("project_name", not name.strip(), "is empty")
+    check("project_name", has_control_characters(name), "has control characters")
 
     slug = answers["project_slug"]
-    packages = [package for provider in answers["_providers"].values() for package in provider["packages"]]
-    names = {re.split("[<>=~ ]", package)[0] for package in packages} | set(APP_PACKAGES)
-    taken = names | {name.removeprefix("langchain-") for name in names}  # langchain-openai depends on openai
-    check(
-        "project_slug",
-        not DISTRIBUTION_NAME.fullmatch(slug),
-        "cannot name a folder and a package: use letters, digits and inner - . _ only",
-        "my-chat-app",
-    )
-    check("project_slug", slug.split(".")[0].lower() in RESERVED_ON_WINDOWS, "is reserved on Windows", "my-chat-app")
-    check("project_slug", re.sub("[-_.]+", "-", slug.lower()) in taken, "is a package the app uses", "my-chat-app")
+    wrong = not DISTRIBUTION_NAME.fullmatch(slug)
+    check("project_slug", wrong, "cannot name a folder and a package: use letters, digits and inner - . _ only")
+    check("project_slug", slug.split(".")[0].lower() in RESERVED_ON_WINDOWS, "is reserved on Windows")
 
     provider = answers["model_provider"]
     known = ", ".join(answers["_providers"])
-    check("model_provider", provider not in answers["_providers"], f"is not one of {known}", "local")
+    check("model_provider", provider not in answers["_providers"], f"is not one of {known}")
 
     model = answers["model_name"]
-    check(
-        "model_name",
-        not model or bool(re.search(r"\s", model)) or has_control_characters(model),
-        "is empty or has spaces or control characters",
-        "gpt-5.4-mini",
-    )
+    wrong = not model or bool(re.search(r"\s", model)) or has_control_characters(model)
+    check("model_name", wrong, "is empty or has spaces or control characters")
 
     key = answers["session_key"]
-    check("session_key", not key.strip(), "is empty", "langchain_messages")
-    check(
-        "session_key",
-        has_control_characters(key) or any(mark in key for mark in "\"'`\\"),
-        "has control characters, quotes or a backslash",
-        "langchain_messages",
-    )
-    check(
-        "session_key",
-        key.startswith(("app.", "$$")),
-        "is used by the app or by Streamlit itself (app.…, $$…)",
-        "langchain_messages",
-    )
+    check("session_key", not key.strip(), "is empty")
+    wrong = has_control_characters(key) or any(mark in key for mark in "\"'`\\")
+    check("session_key", wrong, "has control characters, quotes or a backslash")
+    check("session_key", key.startswith(("app.", "$$")), "is used by the app or by Streamlit itself (app.…, $$…)")
 
     for question in ("system_prompt", "greeting"):
-        check(
-            question,
-            has_control_characters(answers[question], allowed="\n\t"),
-            "has control characters other than newline and tab",
-            "How can I help you?",
-        )
-    # Cookiecutters below 2.4 do not run pre_prompt, which would have said so.
-    check("smoke_test", not isinstance(answers["smoke_test"], bool), "needs Cookiecutter 2.7 or later", "upgrade it")
+        wrong = has_control_characters(answers[question], allowed="\n\t")
+        check(question, wrong, "has control characters other than newline and tab")
+
+    smoke_test = answers["smoke_test"]
+    if smoke_test in ("yes", "no"):  # from a Cookiecutter below 2.4, which does not run pre_prompt
+        problems.append(f"smoke_test {smoke_test!a} needs Cookiecutter 2.7 or later; for example: upgrade it")
+    elif not isinstance(smoke_test, bool):
+        problems.append(f"smoke_test {smoke_test!a} is neither yes nor no; for example: yes")
     return problems
+
+
+def is_of_another_template(answers: dict) -> bool:
+    """Say whether a replay file brought the tables of another version; Cookiecutter itself says where this one is."""
+    try:
+        template = json.loads((Path(answers["_repo_dir"]) / "cookiecutter.json").read_text(encoding="utf-8"))
+    except (KeyError, OSError):  # cruft, which replays nothing
+        return False
+    return any(answers.get(table) != template[table] for table in ("_providers", "_optional"))
 
 
 def has_control_characters(text: str, allowed: str = "") -> bool:
@@ -107,7 +110,7 @@ def main() -> None:
     if problems := find_problems(answers):
         print("These answers cannot be used:", *problems, sep="\n  - ", file=sys.stderr)
         print("Nothing was generated. (What follows is Cookiecutter's own trace; ignore it.)", file=sys.stderr)
-        remove_parents_made_for(answers["project_slug"])
+        remove_parents_made_for(str(answers["project_slug"]))
         sys.exit(1)
 
 

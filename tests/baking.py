@@ -62,11 +62,11 @@ def run(
 
 
 def cookiecutter(
-    output: Path, template: Path = TEMPLATE, env: dict[str, str] | None = None, **answers: str
+    output: Path, template: Path = TEMPLATE, *options: str | Path, env: dict[str, str] | None = None, **answers: str
 ) -> subprocess.CompletedProcess[str]:
     """Run Cookiecutter on its command line without questions; answers not given are the defaults."""
     given = [f"{question}={answer}" for question, answer in answers.items()]
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", output, template, *given]
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", output, *options, template, *given]
     return run(*command, cwd=output, env=env, check=False)
 
 

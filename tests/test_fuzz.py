@@ -19,6 +19,7 @@ from langchain_core.chat_history import InMemoryChatMessageHistory
 from langchain_core.messages import AIMessage
 
 from tests.baking import PROVIDERS, QUESTIONS, TEMPLATE
+from tests.baking import cookiecutter as run_cookiecutter
 from tests.running import run_coroutine
 
 EXAMPLES = 300
@@ -118,19 +119,20 @@ def test_any_text_survives(answers: dict[str, str]) -> None:
 
 
 BAD = {
-    "project_name": ["", "  ", "a\nb", "a\x00b"],
-    "project_slug": [" ", ".hidden", "-dash", "a/b", "a\\b", "CON", "nul", "com1.x", "a b", "é", "streamlit", "openai"],
-    "model_provider": ["nobody"],
+    "project_name": ["", "  ", "a\nb", "a\x00b", None],
+    "project_slug": [" ", ".hidden", "-dash", "a/b", "a\\b", "CON", "nul", "com1.x", "a b", "é"],
+    "model_provider": ["nobody", ["openai"]],
     "model_name": ["", "a b", "a\tb", "a\x07b"],
     "session_key": ["", " ", 'a"b', "a'b", "a\\b", "a\nb", "app.question", "app.turn", "app.api_key", "$$ID"],
     "system_prompt": ["a\x00b", "a\x1bb", "a\x85b"],
-    "greeting": ["\x07", "a\rb"],
+    "greeting": ["\x07", "a\rb", True, ["Hi"]],
+    "smoke_test": ["1", None],
 }
 
 
 @pytest.mark.parametrize(("question", "value"), [(name, value) for name, values in BAD.items() for value in values])
 def test_a_bad_answer_is_named_and_leaves_nothing(
-    question: str, value: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    question: str, value: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     context = prompt_for_config(generate_context(str(TEMPLATE / "cookiecutter.json")), no_input=True)
     replay = tmp_path / "replay.json"
@@ -154,3 +156,28 @@ def test_all_problems_are_said_at_once(tmp_path: Path, capfd: pytest.CaptureFixt
         cookiecutter(str(TEMPLATE), replay=str(replay), output_dir=str(tmp_path))
     said = capfd.readouterr().err
     assert [question for question in QUESTIONS if f"- {question} " in said] == list(BAD)
+
+
+@pytest.mark.parametrize("answer", ["greeting: yes", "project_name: null", "project_name: {Mine}", "smoke_test: 1"])
+def test_an_answer_in_a_configuration_file_that_is_no_text_gets_a_sentence(answer: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"default_context:\n  {answer}\n")
+    (tmp_path / "output").mkdir()
+    done = run_cookiecutter(tmp_path / "output", TEMPLATE, "--config-file", config)
+    assert done.returncode != 0
+    assert f"These answers cannot be used:\n  - {answer.partition(':')[0]} " in done.stdout
+    assert list((tmp_path / "output").iterdir()) == []
+
+
+@pytest.mark.parametrize("table", ["_providers", "_optional"])
+def test_a_replay_file_of_another_version_is_noticed(
+    table: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    context = prompt_for_config(generate_context(str(TEMPLATE / "cookiecutter.json")), no_input=True)
+    replay = tmp_path / "replay.json"
+    replay.write_text(json.dumps({"cookiecutter": context | {table: dict([*context[table].items()][:-1])}}))
+    (tmp_path / "output").mkdir()
+    with pytest.raises(Exception, match="Hook"):
+        cookiecutter(str(TEMPLATE), replay=str(replay), output_dir=str(tmp_path / "output"))
+    assert "another version of this template: answer anew, without --replay" in capfd.readouterr().err
+    assert list((tmp_path / "output").iterdir()) == []

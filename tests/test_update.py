@@ -10,29 +10,41 @@ from tests.baking import UV, copy_template, run
 
 @pytest.mark.installs
 def test_an_update_keeps_edits_and_installs_nothing(tmp_path: Path) -> None:
+    """All of it below the temporary folder, where cruft also makes the apps that it compares."""
+    env = {"TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
+
     def git(folder: Path, *arguments: str) -> None:
         run("git", "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments, cwd=folder)
 
     def cruft(*arguments: str | Path, cwd: Path) -> str:
-        return run(UV, "tool", "run", "cruft", *arguments, cwd=cwd).stdout
+        return run(UV, "tool", "run", "cruft", *arguments, cwd=cwd, env=env).stdout
 
     template = copy_template(tmp_path / "template")
     git(template, "init", "-q")
     git(template, "add", "-A")
     git(template, "commit", "-qm", "one")
-    cruft("create", template, "--no-input", "--extra-context", '{"smoke_test": false}', cwd=tmp_path)
-    app = tmp_path / "my-chat-app"
-    (app / "prompts" / "system.md").write_text("You are mine.")
+    (tmp_path / "work").mkdir()
+    chosen = '{"model_provider": "openai"}'
+    said = cruft("create", template, "--no-input", "--extra-context", chosen, cwd=tmp_path / "work")
+    assert "\nVERIFIED: the app works on this machine" in said
+    app = tmp_path / "work" / "my-chat-app"
     git(app, "init", "-q")
     git(app, "add", "-A")
-    git(app, "commit", "-qm", "mine")
+    git(app, "commit", "-qm", "as it was made")
+    (app / "prompts" / "system.md").write_text("You are mine.")
+    agents = app / "AGENTS.md"
+    agents.write_text(agents.read_text(encoding="utf-8") + "\nMy last line.\n", encoding="utf-8")
+    git(app, "commit", "-qam", "mine")
 
-    readme = template / "{{cookiecutter.project_slug}}" / "README.md"
-    readme.write_text(readme.read_text(encoding="utf-8") + "\nA new last line.\n", encoding="utf-8")
+    for name in ("README.md", "AGENTS.md"):
+        file = template / "{{cookiecutter.project_slug}}" / name
+        file.write_text(file.read_text(encoding="utf-8") + "\nA new last line.\n", encoding="utf-8")
     git(template, "commit", "-qam", "two")
     begin = time.monotonic()
-    said = cruft("update", "--skip-apply-ask", "--variables-to-update", '{"smoke_test": true}', cwd=app)
+    said = cruft("update", "--skip-apply-ask", "--variables-to-update", '{"greeting": "Hi!"}', cwd=app)
     assert "Proving" not in said, f"installed, for {time.monotonic() - begin:.0f} s"
     assert (app / "README.md").read_text(encoding="utf-8").endswith("\nA new last line.\n")
     assert (app / "prompts" / "system.md").read_text() == "You are mine."
-    assert not (app / ".venv").exists()
+    assert (app / "prompts" / "greeting.md").read_text() == "Hi!"
+    both = "\n<<<<<<< ours\nMy last line.\n=======\nA new last line.\n>>>>>>> theirs\n"
+    assert agents.read_text(encoding="utf-8").endswith(both)

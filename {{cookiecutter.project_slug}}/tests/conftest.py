@@ -21,6 +21,7 @@ from tests.model_server import ModelServer
 
 PAGE = Path(__file__).parent.parent / "page.py"
 LEADS_ELSEWHERE = ("_PROXY", "_BASE_URL", "_API_BASE", "_API_URL", "SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_PROFILE")
+LEADS_ELSEWHERE += ("AWS_BEARER_TOKEN_BEDROCK", "GOOGLE_GENAI_USE_VERTEXAI")
 
 
 @pytest.fixture(scope="session", autouse=True)
