@@ -6,7 +6,7 @@ import streamlit as st
 from langchain_core.messages import BaseMessage
 from streamlit.delta_generator import DeltaGenerator
 
-from chat.markdown import plain, with_dollars
+from chat.markdown import as_streamlit_markdown, plain
 from chat.message import state_of
 from chat.row import Row
 from chat.session import Chat
@@ -43,7 +43,7 @@ def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
             return Row(answer, None)
     _draw_thoughts(thoughts, answer)
     if answer.text:
-        text.markdown(with_dollars(answer.text))
+        text.markdown(as_streamlit_markdown(answer.text))
     else:
         text.empty()
     state = state_of(answer)
@@ -62,7 +62,7 @@ def _follow(turn: Turn, thoughts: DeltaGenerator, text: DeltaGenerator) -> None:
         if turn.note:
             text.info(turn.note)
         elif so_far:
-            text.markdown(with_dollars(so_far))
+            text.markdown(as_streamlit_markdown(so_far, growing=True))
         else:
             _draw_thoughts(thoughts, turn.answer)
             text.skeleton(40)
@@ -70,6 +70,7 @@ def _follow(turn: Turn, thoughts: DeltaGenerator, text: DeltaGenerator) -> None:
 
 def _draw_thoughts(place: DeltaGenerator, answer: BaseMessage) -> None:
     if thinking := state_of(answer).get("thinking"):
+        thinking = as_streamlit_markdown(thinking, growing=state_of(answer).get("status") == "running")
         place.expander("Thinking", icon=":material/psychology:").markdown(thinking)
 
 
