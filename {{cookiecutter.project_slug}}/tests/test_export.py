@@ -135,7 +135,7 @@ def test_a_file_in_an_import_is_checked_as_one_that_is_uploaded(page: AppTest) -
     other = imported(page, message("human", blocks))
     assert messages(other)[0].content[2]["mime_type"] == "image/png"
     assert messages(other)[0].content[3].keys() == {"type", "base64", "mime_type", "filename"}
-    assert len(other.get("image")) == 1
+    assert len(other.session_state["app.session"]["previews"]) == 1
     Image.new("1", (9000, 9000)).save(file := io.BytesIO(), "PNG")
     blocks[2]["base64"] = base64.b64encode(file.getvalue()).decode()
     other = imported(page, message("human", blocks))
