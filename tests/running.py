@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,17 @@ def run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return thread.submit(asyncio.run, coroutine).result()
 
 
-def wait_until(condition: Callable[[], object]) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait for something that another process does; a busy machine gets a minute for it.
+
+    Parameters:
+        condition: Whether it has happened.
+        seconds: Those that it gets.
 
     Raises:
         TimeoutError: It did not happen.
     """
-    until = time.monotonic() + 60
+    until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until:
             raise TimeoutError
@@ -42,18 +46,36 @@ def running(app: Path, env: dict[str, str], *options: str) -> Iterator[int]:
         env: Variables to set on top of this process's.
         options: More of Streamlit's options.
     """
+    command = app / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "streamlit"
+    options = ("--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true", *options)
+    with serving([command, "run", "app.py", *options], app, env, "/_stcore/health") as port:
+        yield port
+
+
+@contextlib.contextmanager
+def serving(
+    command: Sequence[str | Path], folder: Path, env: dict[str, str], path: str, seconds: float = 60
+) -> Iterator[int]:
+    """Start a server; give the port it listens on, and end it at the end.
+
+    Parameters:
+        command: Starts it, with {port} for the port.
+        folder: Where to run it.
+        env: Variables to set on top of this process's.
+        path: What it answers as soon as it can.
+        seconds: How long that may take.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = app / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "streamlit"
-    options = (f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true", *options)
+    filled_in = [str(part).replace("{port}", str(port)) for part in command]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [command, "run", "app.py", *options], cwd=app, env=os.environ | env, stdout=log, stderr=subprocess.STDOUT
+            filled_in, cwd=folder, env=os.environ | env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
         )
         try:
-            wait_until(lambda: _answers(port) or process.poll() is not None)
-            assert process.poll() is None, "the app did not start"
+            wait_until(lambda: _answers(f"http://127.0.0.1:{port}{path}") or process.poll() is not None, seconds)
+            assert process.poll() is None, f"{filled_in[0]} did not start"
             yield port
         finally:
             process.terminate()
@@ -62,8 +84,8 @@ def running(app: Path, env: dict[str, str], *options: str) -> Iterator[int]:
             print(log.read().decode())  # pytest shows it for a failed test
 
 
-def _answers(port: int) -> bool:
+def _answers(url: str) -> bool:
     with contextlib.suppress(OSError):
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health")
+        urllib.request.urlopen(url)
         return True
     return False

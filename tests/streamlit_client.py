@@ -7,10 +7,13 @@ messages are those of streamlit's frontend/connection/src/WebsocketConnection.ts
 import asyncio
 import contextlib
 import json
+import urllib.request
+from collections.abc import Mapping
 from typing import Self
 
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Common_pb2 import FileURLs, UploadedFileInfo
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -33,6 +36,7 @@ class Session:
         self._seen: set[tuple[int, ...]] = set()
         self._fragments: set[str] = set()
         self._drawn = asyncio.Event()
+        self._places: asyncio.Queue[FileURLs] = asyncio.Queue()
         self.bytes_received = 0
 
     async def __aenter__(self) -> Self:
@@ -49,7 +53,10 @@ class Session:
         """Connect, with the session's id if it had one before, and ask for the page as a browser does."""
         subprotocols = ["streamlit", "PLACEHOLDER_AUTH_TOKEN", *([self._session_id] if self._session_id else [])]
         self._socket = await websockets.connect(
-            self._url, subprotocols=[websockets.Subprotocol(name) for name in subprotocols], max_size=None
+            self._url,
+            subprotocols=[websockets.Subprotocol(name) for name in subprotocols],
+            max_size=None,
+            open_timeout=60,  # the app opens its WebSocket when it is warm, which on a busy machine takes a while
         )
         self._reader = asyncio.create_task(self._read())
         await self.click()
@@ -67,14 +74,21 @@ class Session:
         """Click at something that changes nothing: the page is drawn again."""
         await self._rerun()
 
-    async def say(self, text: str) -> None:
-        """Type a message and send it, as soon as the page has where to type."""
+    async def say(self, text: str, files: Mapping[str, bytes] | None = None) -> None:
+        """Type a message and send it, as soon as the page has where to type.
+
+        Parameters:
+            text: The message.
+            files: What goes along with it, by name; the app has to run with `server.enableXsrfProtection` off.
+        """
         async with asyncio.timeout(60):
             while not self._has("chat_input"):
                 await asyncio.sleep(0.01)
         delta = self._find("chat_input")
         widget = WidgetState(id=delta.new_element.chat_input.id)
         widget.chat_input_value.data = text
+        uploaded = [await self._upload(name, content) for name, content in (files or {}).items()]
+        widget.chat_input_value.file_uploader_state.uploaded_file_info.extend(uploaded)
         await self._rerun(widget, delta.fragment_id)
 
     async def press(self, label: str) -> bool:
@@ -105,6 +119,23 @@ class Session:
         elements = [delta.new_element for delta in self._deltas.values() if delta.HasField("new_element")]
         alerts = [element.alert.body for element in elements if element.HasField("alert")]
         return alerts + [f"!{element.exception.message}" for element in elements if element.HasField("exception")]
+
+    async def _upload(self, name: str, content: bytes) -> UploadedFileInfo:
+        """Ask the server where a file goes, and send it there."""
+        message = BackMsg()
+        message.file_urls_request.session_id = self._session_id
+        message.file_urls_request.file_names.append(name)
+        await self._socket.send(message.SerializeToString())
+        place = await self._places.get()
+        head = f'--end\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        request = urllib.request.Request(
+            self._url.replace("ws://", "http://").replace("/_stcore/stream", place.upload_url),
+            head.encode() + content + b"\r\n--end--\r\n",
+            {"Content-Type": "multipart/form-data; boundary=end"},
+            method="PUT",
+        )
+        await asyncio.to_thread(urllib.request.urlopen, request)
+        return UploadedFileInfo(name=name, size=len(content), file_id=place.file_id, file_urls=place)
 
     def _text(self, message: tuple[int, ...]) -> str:
         inside = (delta for path, delta in sorted(self._deltas.items()) if path[: len(message)] == message)
@@ -145,6 +176,8 @@ class Session:
                     self._session_id = message.new_session.initialize.session_id
                     self._fragments = set(message.metadata.run.fragment_ids)
                     self._seen = set()
+                case "file_urls_response":
+                    self._places.put_nowait(message.file_urls_response.file_urls[0])
                 case "delta":
                     path = tuple(message.metadata.delta_path)
                     self._seen.add(path)
