@@ -12,17 +12,17 @@ PART = 4_000  # letters
 OWN = re.compile(
     r"""(?xs)
     # Math: \(…\), $…$, \[…\] and $$…$$. A price is none, nor are $HOME/$USER.
-    \\\((?P<round>(?:\\\\|\\(?![()])|[^\\`])++)\\\)
+    \\\((?!\s*\\\))(?P<round>(?:\\\\|\\(?![()])|[^\\`])++)\\\)
     | (?P<tex>(?=\$[^$`\\]*\\[a-zA-Z{|,]))?  # with a command of TeX's, it is math in any place
         (?(tex)|(?<![a-zA-Z0-9])(?!\$\d[^\s$]*\s[^$]*?[^\W\d_]{2}))
         \$(?![\s$])(?P<dollar>(?:\\.|(?(tex)[^\\$`]|[^\\$`\n]))++)(?<!\s)\$
         (?(tex)|(?![\d{])(?:(?<![^\w)\]}'!]\$)|(?![a-zA-Z_])))
     | (?P<display>
-        \\\[(?P<square>(?:\\\\|\\(?![\[\]])|[^\\`])++)\\\]
-        | (?<!\$)\$\$(?!\$)(?P<dollars>(?:\\.|[^\\$`]|\$(?!\$))++)\$\$(?!\$))
+        \\\[(?!\s*\\\])(?P<square>(?:\\\\|\\(?![\[\]])|[^\\`])++)\\\]
+        | (?<!\$)\$\$(?!\$|\s*\$\$)(?P<dollars>(?:\\.|[^\\$`]|\$(?!\$))++)\$\$(?!\$))
 
     # What is not closed yet, in an answer that grows.
-    | (?P<math_begun>
+    | (?P<begun>
         (?:\\\((?:\\\\|\\(?![()])|[^\\`])*+|\\\[(?:\\\\|\\(?![\[\]])|[^\\`])*+|\$\$(?:\\.|[^\\$`]|\$(?!\$))*+)
         (?<=\uffff)\Z)
     | (?P<code_begun>(?<!`)(?P<ticks>`+)(?!`)(?!.*?(?<!`)(?P=ticks)(?!`)).*+(?<=\uffff)\Z)
@@ -52,9 +52,9 @@ OWN = re.compile(
 # What is written instead. Nothing is seen of ":small[]", but Streamlit takes no code for one that it stands within.
 WRITTEN = {
     "math": "${0}${3}",
-    "math with a dollar": "$$ {0} $${3}",
+    "math with $": "$$ {0} $${3}",
     "math alone": "$${2}{0}{2}$${2}",
-    "math_begun": "`{0}`",
+    "begun": "`{0}`",
     "code_begun": "{0}{1[ticks]}",
     "icon": "`{1[before]}`:small[]`{1[after]}`",
     "shortcode": "&#58;:small[]",
@@ -123,11 +123,11 @@ def _rewrite(state: rules_inline.StateInline, silent: bool) -> bool:
     """Write anew what the parser has found to be text, not code."""
     found = OWN.match(state.src, state.pos, state.posMax)
     if found and not silent:
-        letters, end, (start, stop) = state.env["letters"], state.env["end"], found.span()
-        name, math = found.lastgroup or "", found["round"] or found["dollar"] or found["square"] or found["dollars"]
+        letters, end, name, (start, stop) = state.env["letters"], state.env["end"], found.lastgroup or "", found.span()
         old, apart = "".join(letters[start:stop]), ":small[]" * state.src.startswith(tuple("$\\0123456789"), stop)
-        if math:
-            name = "math alone" if end and not start else "math with a dollar" if "$" in math else "math"
+        if math := next(filter(None, found.group("round", "dollar", "square", "dollars", "begun")), ""):
+            shown = "math alone" if end and not start else "math with $" if "$" in math else "math"
+            name = name if name == "begun" else shown
             old = (end if name == "math alone" else " ").join(filter(None, map(str.strip, math.split("\n"))))
         letters[start:stop] = [WRITTEN.get(name, "{0}").format(old, found, end, apart), *[""] * (stop - start - 1)]
     state.pos = found.end() if found else state.pos
@@ -137,7 +137,7 @@ def _rewrite(state: rules_inline.StateInline, silent: bool) -> bool:
 def _lines_of_math(state: rules_block.StateBlock, first: int, end: int, silent: bool) -> bool:
     """Take the lines of a formula together, which may look like headings and lists."""
     found = OWN.match(state.src, state.bMarks[first] + state.tShift[first], state.eMarks[end - 1])
-    taken = found is not None and found.lastgroup in ("display", "math_begun") and not state.is_code_block(first)
+    taken = found is not None and found.lastgroup in ("display", "begun") and not state.is_code_block(first)
     if found and taken and not silent:
         token = state.push("inline", "math", 0)
         state.line = first + found[0].count("\n") + 1

@@ -28,6 +28,7 @@ SHOWN = [
     ),
     (r"# The \[x\] of | \(y\)", "# The $x$ of | $y$"),
     (r"An open \( stays, and $$ too", r"An open \( stays, and \$\$ too"),
+    (r"$$ $$, \( \), \[ \] and $", r"\$\$ \$\$, \( \), \[ \] and \$"),
     # Code of all kinds stays as it is.
     (r"Write `\(x\)`, `` `$x$` `` so", r"Write `\(x\)`, `` `$x$` `` so"),
     ("```latex\n\\(x\\)\n", "```latex\n\\(x\\)\n"),
@@ -110,8 +111,8 @@ def test_whatever_has_come_of_an_answer_code_is_code_and_what_is_done_stays() ->
     ("written", "read"),
     [
         (r"Let \(x^2 + *y", r"Let `\(x^2 + *y`"),
-        ("So\n\\[\nx\n=", "So\n`\\[\nx\n`"),
-        ("So\n\n$$\nx\n- y", "So\n\n`$$\nx\n- y`"),
+        ("So\n\\[\nx\n=\ny", "So\n`\\[ x = y`"),
+        ("So\n\n$$\nx\n- y", "So\n\n`$$ x - y`"),
         ("Use `` find \\( `x", "Use `` find \\( `x``"),
         ("Use `x`, it`s **a** and", "Use `x`, it`s **a** and`"),
         ("So:\n``", "So:  \n"),
