@@ -37,24 +37,32 @@ def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
+def free_port() -> int:
+    """Return a port of loopback on which nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @contextlib.contextmanager
-def running(app: Path, env: dict[str, str], *options: str) -> Iterator[int]:
+def running(app: Path, env: dict[str, str], *options: str, port: int = 0) -> Iterator[int]:
     """Start an installed app as its README says; give the port it listens on, and end it at the end.
 
     Parameters:
         app: The app's folder.
         env: Variables to set on top of this process's.
         options: More of Streamlit's options.
+        port: Where it shall listen; 0 means any.
     """
     command = app / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "streamlit"
     options = ("--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true", *options)
-    with serving([command, "run", "app.py", *options], app, env, "/_stcore/health") as port:
+    with serving([command, "run", "app.py", *options], app, env, "/_stcore/health", port=port) as port:
         yield port
 
 
 @contextlib.contextmanager
 def serving(
-    command: Sequence[str | Path], folder: Path, env: dict[str, str], path: str, seconds: float = 60
+    command: Sequence[str | Path], folder: Path, env: dict[str, str], path: str, seconds: float = 60, port: int = 0
 ) -> Iterator[int]:
     """Start a server; give the port it listens on, and end it at the end.
 
@@ -64,10 +72,9 @@ def serving(
         env: Variables to set on top of this process's.
         path: What it answers as soon as it can.
         seconds: How long that may take.
+        port: Where it shall listen; 0 means any.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = port or free_port()
     filled_in = [str(part).replace("{port}", str(port)) for part in command]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(

@@ -49,8 +49,12 @@ class Session:
         """Close the tab."""
         await self.drop()
 
-    async def connect(self) -> None:
-        """Connect, with the session's id if it had one before, and ask for the page as a browser does."""
+    async def connect(self, *, rerun: bool = True) -> None:
+        """Connect, with the session's id if it had one before.
+
+        Parameters:
+            rerun: Whether to ask for the page, as a browser does that has none, or whose last run was interrupted.
+        """
         subprotocols = ["streamlit", "PLACEHOLDER_AUTH_TOKEN", *([self._session_id] if self._session_id else [])]
         self._socket = await websockets.connect(
             self._url,
@@ -59,7 +63,8 @@ class Session:
             open_timeout=60,  # the app opens its WebSocket when it is warm, which on a busy machine takes a while
         )
         self._reader = asyncio.create_task(self._read())
-        await self.click()
+        if rerun:
+            await self.click()
 
     async def drop(self) -> None:
         """Lose the connection."""
@@ -165,6 +170,10 @@ class Session:
         message.rerun_script.query_string = ""
         message.rerun_script.fragment_id = fragment_id
         message.rerun_script.widget_states.widgets.extend([widget] if widget else [])
+        await self.send(message)
+
+    async def send(self, message: BackMsg) -> None:
+        """Send any message, also one that no page sends."""
         await self._socket.send(message.SerializeToString())
 
     async def _read(self) -> None:

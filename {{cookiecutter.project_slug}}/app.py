@@ -8,7 +8,7 @@ from server.gate import OneEventAtATime
 from server.headers import SecurityHeaders
 from server.warm_up import WarmUp
 
-warm_up = WarmUp("chat.turn", "chat.files", "chat.session:prepare")
+warm_up = WarmUp("server.open_files:raise_limit", "chat.turn", "chat.files", "chat.session:prepare")
 app = st.App(
     "page.py",
     lifespan=warm_up.lifespan,

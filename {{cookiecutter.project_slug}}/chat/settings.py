@@ -38,7 +38,8 @@ def read_settings() -> dict[str, Any]:
     try:
         return _parse((ROOT / "settings.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ChatError(f"settings.toml cannot be read ({error}): fix the file, then try again.") from error
+        reason = getattr(error, "strerror", None) or error  # the whole text has the file's path in it
+        raise ChatError(f"settings.toml cannot be read ({reason}): fix the file, then try again.") from error
 
 
 @functools.lru_cache(maxsize=1)
@@ -70,9 +71,11 @@ def read_prompt(name: str) -> str:
     """Return the text of prompts/<name>.md, character for character.
 
     Raises:
-        ChatError: The file is missing or is not UTF-8 text.
+        ChatError: The file cannot be read, or is not UTF-8 text.
     """
     try:
         return (PROMPTS / f"{name}.md").read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ChatError(f"prompts/{name}.md cannot be read ({error.strerror}): mend that, then try again.") from error
+    except ValueError as error:
         raise ChatError(f"prompts/{name}.md cannot be read: make it UTF-8 text, then try again.") from error

@@ -38,7 +38,7 @@ def choose(chat: Chat) -> None:
 
 def _choose(chat: Chat, key: str, names: list[str]) -> None:
     if (name := st.session_state[key]) in names:
-        chat.kept["model"] = name
+        chat.kept["model"] = name if name != names[0] else ""  # then one that settings.toml names later counts
 
 
 def _profiles() -> dict[str, Any]:

@@ -3,6 +3,8 @@
 Streamlit ends a run at the next event, even before that run has taken what its own event brought, and at a failed send
 it drops what it has not read yet. So a message is lost now and then: one in a hundred with eight busy users on two
 cores. Here, at the door, an event that comes during a run asks the page to end it, and waits.
+
+What no page of ours sends is dropped here, and a browser whose session is gone gets a new page at once.
 """
 
 import asyncio
@@ -11,14 +13,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from weakref import WeakValueDictionary
 
+import streamlit as st
 from google.protobuf.message import DecodeError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 PATIENCE_SECONDS = 5  # then an event enters all the same: the run hangs, or Streamlit never began it
 OPENING_SECONDS = 0.5  # then the next page opens all the same: this one waits for something slow
+# Streamlit takes a lost connection for open until then: of those without one, it keeps the last 128 sessions.
+ABSENCE_SECONDS = 60
+# What our page sends. Of the rest, "clear cache" takes away what all sessions share, and some of it writes files.
+WANTED = {"rerun_script", "app_heartbeat", "file_urls_request", "deferred_file"}
+MOST_FILES = 1000  # in one request: everybody waits 10 s for a million
+REDRAW = {"type": "websocket.receive", "bytes": BackMsg(rerun_script=ClientState()).SerializeToString()}
 
 
 class _Session:
@@ -31,6 +42,7 @@ class _Session:
         self.waiting = 0  # how many wait for the end of the run
         self.watched = threading.Condition()  # notified when one begins to wait
         self.connection = object()  # the latest: an earlier one may end long after it
+        self.back = asyncio.Event()  # set when the browser has come back
         self.opening: asyncio.Task[None] | None = None  # the event loop itself does not keep it
 
     async def rest(self) -> bool:
@@ -38,15 +50,12 @@ class _Session:
         self.waiting += 1
         with self.watched:
             self.watched.notify_all()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while not self.over.is_set():  # another event may enter first
                     await self.over.wait()
-        except TimeoutError:
-            return False
-        finally:
-            self.waiting -= 1
-        return True
+        self.waiting -= 1
+        return self.over.is_set()
 
 
 _sessions: WeakValueDictionary[str, _Session] = WeakValueDictionary()  # by Streamlit's id; connections keep them
@@ -83,37 +92,41 @@ class OneEventAtATime:
         if scope["type"] != "websocket" or not scope["path"].endswith("/_stcore/stream"):
             return await self.app(scope, receive, send)
         await asyncio.to_thread(self.wait_until_ready)
-        returning = list(filter(None, scope["subprotocols"][2:3]))  # the session of a browser that comes back
-        session = _sessions.setdefault(returning[0], _Session()) if returning else _Session()
-        first, gone, calm = True, False, 0
+        returning = "".join(scope["subprotocols"][2:3])  # the session of a browser that comes back
+        session = _sessions.setdefault(returning, _Session()) if returning else _Session()
+        before, gone, calm = "", asyncio.Event(), 0
+        session.back.set()
         while returning and calm < 5 and await session.rest():  # what the last connection brought enters first
             calm = calm + 1 if session.all_read else 0  # it may take the loop a few rounds to read the next of it
             await asyncio.sleep(0.01)
-
+        session.back.clear()
         session.connection = connection = object()
 
         async def enter() -> Message:
-            nonlocal first, gone
+            nonlocal before
             session.all_read = True
-            message = await receive()
+            first = before == "websocket.connect"
+            # What a browser sends to a session that is gone counts only once the new one's page is drawn.
+            lost = first and returning and not _resume(returning)
+            while True:
+                message, event = REDRAW if lost else await receive(), BackMsg()
+                with suppress(DecodeError):
+                    event.ParseFromString(message.get("bytes") or b"")
+                if _is_wanted(event) or message["type"] != "websocket.receive":
+                    break
+            before = message["type"]
             session.all_read = False
-            event = BackMsg()
-            with suppress(DecodeError):  # Streamlit refuses it
-                event.ParseFromString(message.get("bytes") or b"")
             if message["type"] == "websocket.disconnect":
-                gone = True
+                gone.set()
                 if session.connection is connection:  # then Streamlit ends the run, too
                     await session.rest()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(session.back.wait(), ABSENCE_SECONDS)
             elif event.HasField("rerun_script"):
                 await session.rest()
                 session.over.clear()
-                if first and not returning:
+                if first:
                     await _open(session)
-                if first and event.rerun_script.fragment_id:
-                    # A session that is new, after a restart, would drop the event of a fragment that it does not know.
-                    event.rerun_script.fragment_id = ""
-                    message["bytes"] = event.SerializeToString()
-                first = False
             return message
 
         async def leave(message: Message) -> None:
@@ -123,14 +136,35 @@ class OneEventAtATime:
                 session.over.clear()
             elif told.HasField("script_finished") and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 session.over.set()
-            if not gone:
+            if not gone.is_set():
                 with suppress(OSError):  # a lost connection is found by the reader, after what still came over it
                     await send(message)
 
-        try:
-            await self.app(scope, enter, leave)
-        finally:
-            session.all_read = True
+        staying = asyncio.ensure_future(self.app(scope, enter, leave))
+        staying.add_done_callback(lambda _: gone.set())
+        await gone.wait()  # and no longer: a server that is to end waits for this
+        session.all_read = True
+        return await staying if staying.done() else None
+
+
+def _is_wanted(event: BackMsg) -> bool:
+    kind = event.backend_operation_request.WhichOneof("payload") or event.WhichOneof("type")
+    return kind in WANTED and len(event.file_urls_request.file_names) <= MOST_FILES
+
+
+def _resume(session_id: str) -> bool:
+    """Say whether Streamlit has this session, which a browser has come back to."""
+    session = get_instance().get_app_session(session_id)
+    if session and st.get_option("server.fileWatcherType") == "none":
+        session.disconnect_file_watchers()  # for each that comes back, it looks at all modules: 0.2 s for everybody
+    return session is not None
+
+
+def follows_a_lost_session() -> bool:
+    """Say whether this session takes the place of one that is gone: the browser has come back for another."""
+    context = get_script_run_ctx(suppress_warning=True)
+    named = st.context.headers.get("Sec-WebSocket-Protocol", "").replace(" ", "").split(",")[2:3]
+    return bool(context and named and named != [context.session_id])
 
 
 _opening = asyncio.Lock()

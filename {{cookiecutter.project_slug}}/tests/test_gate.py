@@ -1,4 +1,4 @@
-"""At the door: one event at a time, nothing lost with a connection, and other connections untouched."""
+"""At the door: one event at a time, nothing lost with a connection or a session, and other connections untouched."""
 
 import asyncio
 import threading
@@ -11,16 +11,22 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from server import gate
-from server.gate import OneEventAtATime, watch_for_events
+from server.gate import OneEventAtATime, follows_a_lost_session, watch_for_events
 
 STREAM = {"type": "websocket", "path": "/base/_stcore/stream", "subprotocols": ["streamlit", "token"]}
+RETURN = STREAM | {"subprotocols": ["streamlit", "token", "mine"]}
 
 
-def event(query: str, fragment_id: str = "") -> dict[str, Any]:
+def sent(message: BackMsg) -> dict[str, Any]:
+    """Return what a browser sends, as it comes."""
+    return {"type": "websocket.receive", "bytes": message.SerializeToString()}
+
+
+def event(query: str) -> dict[str, Any]:
     """Return what a browser sends at a click."""
     message = BackMsg()
-    message.rerun_script.query_string, message.rerun_script.fragment_id = query, fragment_id
-    return {"type": "websocket.receive", "bytes": message.SerializeToString()}
+    message.rerun_script.query_string = query
+    return sent(message)
 
 
 def told(**fields: Any) -> dict[str, Any]:
@@ -30,12 +36,23 @@ def told(**fields: Any) -> dict[str, Any]:
 
 OVER = told(script_finished=ForwardMsg.FINISHED_SUCCESSFULLY)
 RERUN = told(script_finished=ForwardMsg.FINISHED_EARLY_FOR_RERUN)
+COMES = {"type": "websocket.connect"}
 GONE = {"type": "websocket.disconnect", "code": 1006}
 
 
 @pytest.fixture(autouse=True)
 def _nobody_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "_opening", asyncio.Lock())  # a loop of its own for each test, so a lock too
+    monkeypatch.setattr(gate, "_sessions", {})
+
+
+@pytest.fixture(autouse=True)
+def resumed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the sessions that Streamlit still has, which a test fills; nobody waits for those who are absent."""
+    sessions: dict[str, Any] = {}
+    monkeypatch.setattr(gate, "get_instance", lambda: SimpleNamespace(get_app_session=sessions.get))
+    monkeypatch.setattr(gate, "ABSENCE_SECONDS", 0)
+    return sessions
 
 
 async def connect(
@@ -56,20 +73,19 @@ async def connect(
     return received
 
 
-def brought(message: dict[str, Any]) -> tuple[str, str]:
+def brought(message: dict[str, Any]) -> str:
     """Return what an event brings."""
-    event = BackMsg.FromString(message["bytes"]).rerun_script
-    return event.query_string, event.fragment_id
+    return BackMsg.FromString(message["bytes"]).rerun_script.query_string
 
 
 def test_an_event_waits_for_the_run_before_it() -> None:
     async def streamlit(scope: Any, receive: Any, send: Any) -> None:
-        assert brought(await receive())[0] == "one"
+        assert brought(await receive()) == "one"
         second = asyncio.create_task(receive())
         await send(RERUN)  # the page asked for that itself, so it is not over
         assert not (await asyncio.wait([second], timeout=0.05))[0]
         await send(OVER)
-        assert brought(await second)[0] == "two"
+        assert brought(await second) == "two"
 
     asyncio.run(connect(streamlit, [event("one"), event("two")]))
 
@@ -104,11 +120,11 @@ def test_what_a_lost_connection_brought_enters_before_the_one_that_comes_back() 
         back = len(scope["subprotocols"]) == 3
         order.append("comes back" if back else "comes")
         while (message := await receive()) != GONE:
-            order.append(brought(message)[0])
+            order.append(brought(message))
             await send(told(new_session={"initialize": {"session_id": "mine"}}))
             if message == event("one") and not back:
                 order.append("lost")
-                again = asyncio.create_task(connect(streamlit, [GONE], STREAM | {"subprotocols": ["", "", "mine"]}))
+                again = asyncio.create_task(connect(streamlit, [GONE], RETURN))
                 returning.append(again)
                 await asyncio.sleep(0.02)
             await send(OVER)
@@ -124,7 +140,7 @@ def test_what_a_lost_connection_brought_enters_before_the_one_that_comes_back() 
 
 def test_a_run_that_hangs_does_not_hold_up_an_event_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     async def streamlit(scope: Any, receive: Any, send: Any) -> None:
-        assert [brought(await receive())[0] for _ in range(2)] == ["one", "two"]
+        assert [brought(await receive()) for _ in range(2)] == ["one", "two"]
 
     monkeypatch.setattr(gate, "PATIENCE_SECONDS", 0.01)
     asyncio.run(connect(streamlit, [event("one"), event("two")]))
@@ -161,7 +177,7 @@ def test_the_end_of_a_connection_that_another_has_replaced_ends_no_run() -> None
         async def send(message: Any) -> None: ...
 
         first = OneEventAtATime(streamlit, lambda: None)(STREAM, receive_late, send)
-        again = connect(streamlit, [event("one")], STREAM | {"subprotocols": ["", "", "mine"]})
+        again = connect(streamlit, [event("one")], RETURN)
         async with asyncio.timeout(gate.PATIENCE_SECONDS):  # it would wait for so long
             await asyncio.gather(first, again)
 
@@ -172,32 +188,115 @@ def test_the_end_of_a_connection_that_another_has_replaced_ends_no_run() -> None
 def test_a_failed_send_ends_nothing() -> None:
     async def streamlit(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.send", "bytes": b""})
-        assert brought(await receive())[0] == "the last one"
+        assert brought(await receive()) == "the last one"
 
     asyncio.run(connect(streamlit, [event("the last one")]))
 
 
-def test_a_connections_first_event_runs_the_whole_page() -> None:
-    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
-        assert brought(await receive()) == ("one", "")
-        await send(OVER)
-        assert brought(await receive()) == ("two", "a fragment")
+@pytest.mark.parametrize("code", [1001, 1006])
+def test_who_comes_back_soon_has_not_been_away(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    order: list[str] = []
 
-    asyncio.run(connect(streamlit, [event("one", "a fragment"), event("two", "a fragment")]))
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        await send(told(new_session={"initialize": {"session_id": "mine"}}))
+        await send(OVER)
+        assert (await receive())["type"] == "websocket.disconnect"
+        order.append("Streamlit is told")
+
+    async def lose_and_come_back() -> None:
+        await connect(streamlit, [{**GONE, "code": code}])
+        order.append("the server is free to end")
+        await asyncio.sleep(0.05)
+        order.append("comes back")
+        await connect(streamlit, [GONE], RETURN)
+
+    monkeypatch.setattr(gate, "ABSENCE_SECONDS", 60)
+    asyncio.run(lose_and_come_back())
+    assert order[:3] == ["the server is free to end", "comes back", "Streamlit is told"]
+
+
+@pytest.mark.parametrize(
+    "unwanted",
+    [
+        {"clear_cache": True},
+        {"load_git_info": True},
+        {"debug_shutdown_runtime": True},
+        {"backend_operation_request": {"install_skills": {}}},
+        {"file_urls_request": {"file_names": [""] * 1001}},
+        {},
+    ],
+    ids=str,
+)
+def test_what_no_page_of_ours_sends_is_dropped(unwanted: dict[str, Any]) -> None:
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        assert BackMsg.FromString((await receive())["bytes"]).file_urls_request.file_names == ["notes.txt"]
+        assert brought(await receive()) == "one"
+
+    upload, other = BackMsg(), sent(BackMsg(**unwanted))
+    upload.file_urls_request.file_names.append("notes.txt")
+    asyncio.run(connect(streamlit, [other, sent(upload), other, event("one")]))
+
+
+def test_a_text_and_what_cannot_be_read_are_dropped() -> None:
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        assert brought(await receive()) == "one"
+
+    text = {"type": "websocket.receive", "text": "Hello", "bytes": None}
+    asyncio.run(connect(streamlit, [text, {**text, "bytes": b"\xff"}, event("one")]))
+
+
+def test_a_browser_whose_session_is_gone_gets_the_new_page_before_its_event_counts() -> None:
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        assert await receive() == COMES
+        assert brought(await receive()) == ""
+        asked = asyncio.create_task(receive())
+        assert not (await asyncio.wait([asked], timeout=0.05))[0]
+        await send(OVER)
+        assert brought(await asked) == "a question"
+
+    asyncio.run(connect(streamlit, [COMES, event("a question")], RETURN))
+
+
+@pytest.mark.parametrize(("watcher", "ended"), [("auto", []), ("none", ["mine"])])
+def test_a_session_that_is_still_there_goes_on(
+    resumed: dict[str, Any], monkeypatch: pytest.MonkeyPatch, watcher: str, ended: list[str]
+) -> None:
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        assert await receive() == COMES
+        assert brought(await receive()) == "a question"
+
+    unwatched: list[str] = []
+    resumed["mine"] = SimpleNamespace(disconnect_file_watchers=lambda: unwatched.append("mine"))
+    monkeypatch.setattr(gate.st, "get_option", {"server.fileWatcherType": watcher}.get)
+    asyncio.run(connect(streamlit, [COMES, event("a question")], RETURN))
+    assert unwatched == ended
+
+
+@pytest.mark.parametrize(
+    ("protocols", "lost"),
+    [("streamlit, token", False), ("streamlit, token, mine", False), ("streamlit,token,old", True)],
+)
+def test_a_page_knows_that_it_follows_a_lost_session(
+    monkeypatch: pytest.MonkeyPatch, protocols: str, lost: bool
+) -> None:
+    monkeypatch.setattr(gate, "get_script_run_ctx", lambda **_: SimpleNamespace(session_id="mine"))
+    monkeypatch.setattr(gate.st, "context", SimpleNamespace(headers={"Sec-WebSocket-Protocol": protocols}))
+    assert follows_a_lost_session() is lost
 
 
 def test_pages_open_one_after_the_other() -> None:
     order: list[str] = []
 
     async def streamlit(scope: Any, receive: Any, send: Any) -> None:
-        name = brought(await receive())[0]
+        assert await receive() == COMES
+        name = brought(await receive())
         order.append(f"{name} opens")
         await asyncio.sleep(0.01)
         order.append(f"{name} is open")
         await send(OVER)
 
     async def both() -> None:
-        await asyncio.gather(*(connect(streamlit, [event(name)]) for name in ("one", "two")))
+        await asyncio.gather(*(connect(streamlit, [COMES, event(name)]) for name in ("one", "two")))
 
     asyncio.run(both())
     assert order == ["one opens", "one is open", "two opens", "two is open"]

@@ -1,0 +1,122 @@
+"""Does a session survive what others do, and what becomes of it when the server does not? With a real server."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from tests.baking import app_tests, install
+from tests.running import free_port, run_coroutine, running
+from tests.streamlit_client import Session
+
+LOST = "The server restarted, or you were away too long: what was said and attached is gone, for the model too."
+
+pytestmark = pytest.mark.installs
+
+
+ANSWER = "Hello from the model."
+
+
+async def ask(user: Session, text: str) -> None:
+    """Type a question and wait for its answer."""
+    await user.say(text)
+    await until(lambda: user.transcript()[-2:] == [("human", text), ("ai", ANSWER)])
+    await user.idle()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something on a page."""
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def chat(user: Session, questions: int) -> None:
+    """Ask some questions and close the laptop: after one, the last run was that of the whole page."""
+    async with user:
+        for number in range(questions):
+            await ask(user, f"Question {number}")
+
+
+async def come_back(user: Session, click: str) -> list[str]:
+    """Click at once, as someone does who has not seen what happened; return the line that the page shows."""
+    await user.connect(rerun=False)
+    if click == "question":
+        await user.say("And now?")
+    elif click:
+        await user.press(click)
+    await until(lambda: len(user.transcript()) == (3 if click == "question" else 1))
+    await user.idle()
+    line = user.errors()
+    await ask(user, "Another question")
+    await user.drop()
+    return line
+
+
+def test_a_page_whose_session_is_gone_says_so_and_goes_on() -> None:
+    app, port = install(model_provider="openai"), free_port()
+    back = [(questions, click) for questions in (1, 2) for click in ("", "question", "Try again", "New chat")]
+    users = [Session(port) for _ in back]
+
+    async def restart_the_server() -> list[list[str]]:
+        with running(app, server.environment, port=port):
+            await asyncio.gather(*(chat(user, questions) for user, (questions, _) in zip(users, back, strict=True)))
+        with running(app, server.environment, port=port):
+            return await asyncio.gather(*(come_back(user, click) for user, (_, click) in zip(users, back, strict=True)))
+
+    with app_tests(app).ModelServer() as server:
+        lines = run_coroutine(restart_the_server())
+        asked = [text for number in range(len(server.requests)) for _, text in server.conversation(number)[-1:]]
+    assert lines == [[LOST]] * len(users)
+    after = [text for text in asked if not text.startswith("Question")]
+    assert sorted(after) == ["And now?"] * 2 + ["Another question"] * len(users)
+    assert [user.transcript() for user, (_, click) in zip(users, back, strict=True) if click == "question"] == [
+        [("ai", "How can I help you?"), ("human", "And now?"), ("ai", ANSWER), ("human", "Another question"), ("ai", ANSWER)]
+    ] * 2
+
+
+def test_no_message_of_a_stranger_touches_another_session() -> None:
+    app = install(model_provider="openai")
+    messages = [
+        BackMsg(clear_cache=True),
+        BackMsg(load_git_info=True),
+        BackMsg(stop_script=True),
+        BackMsg(debug_shutdown_runtime=True),
+        BackMsg(debug_disconnect_websocket=True),
+        BackMsg(file_urls_request={"file_names": [""] * 3_000_000}),  # a minute's work
+        BackMsg(backend_operation_request={"install_skills": {}}),
+    ]
+
+    async def talk(port: int) -> None:
+        async with Session(port) as user, Session(port) as stranger:
+            await ask(user, "Question")
+            await ask(stranger, "Question")
+            for message in messages:
+                await stranger.send(message)
+                async with asyncio.timeout(30):
+                    await ask(user, f"After {message.WhichOneof('type')}")
+            await ask(stranger, "Still here?")
+            assert len(stranger.transcript()) == 5
+
+    with app_tests(app).ModelServer() as server, running(app, server.environment) as port:
+        run_coroutine(talk(port))
+
+
+def test_who_is_cut_off_for_a_moment_finds_the_chat_again() -> None:
+    """Streamlit itself keeps only the last 128 sessions, and here it would forget each after two seconds."""
+    app = install(model_provider="openai")
+
+    async def talk(port: int) -> list[tuple[str, str]]:
+        async with Session(port) as user:
+            await ask(user, "Question")
+            await user.drop()
+            await asyncio.sleep(4)
+            await user.connect()
+            await ask(user, "And now?")
+            return user.transcript()
+
+    options = "--server.disconnectedSessionTTL=2"
+    with app_tests(app).ModelServer() as server, running(app, server.environment, options) as port:
+        shown = run_coroutine(talk(port))
+    assert [text for who, text in shown if who == "human"] == ["Question", "And now?"]

@@ -1,0 +1,14 @@
+"""How many files and connections the server may have open at once: as many as the machine lets it."""
+
+import sys
+
+MOST = 10_240  # an open tab takes four of them; macOS allows no more
+
+
+def raise_limit() -> None:
+    """Raise the limit with which the process was started, often 1,024; Windows has none."""
+    if sys.platform != "win32":
+        import resource
+
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, MOST)), most))
