@@ -31,7 +31,7 @@ REDRAW_SECONDS = 0.1
 LETTERS_PER_SECOND = 16_000  # one of so many letters is drawn once a second, so that a word costs the same in each
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 OPENING = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
-NO_WORD = "Try again, and check the server's address."
+NO_WORD = "Check the server's address, its path too, then try again."
 LIMIT_REACHED = "The answer has reached the limit that settings.toml sets: ask for the rest, or for a shorter one."
 
 

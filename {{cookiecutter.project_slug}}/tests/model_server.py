@@ -118,6 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
             return  # the client has hung up already
         if not raw.startswith(b"{"):
             return self._send_whole(200, protocol.lookup(self.path))
+        if not self.path.startswith(getattr(protocol, "PATH", "/")):
+            return self._send_whole(404, protocol.error("NOT_FOUND", "no such path"))
         body = json.loads(raw)
         self.owner.headers.append({name.lower(): value for name, value in self.headers.items()})
         self.owner.paths.append(self.path.partition("?")[0])

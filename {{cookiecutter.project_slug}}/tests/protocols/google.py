@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 CONTENT_TYPE = "text/event-stream"
+PATH = "/v1beta"  # where gateways are, and v1beta1 at Vertex AI
 # What the provider calls a fault within a stream, and what the page says of it.
 FAULTS = {"UNAVAILABLE": "overloaded", "RESOURCE_EXHAUSTED": "too often", "INTERNAL": "fault on its side"}
 STATUSES = {"UNAVAILABLE": 503, "RESOURCE_EXHAUSTED": 429, "INTERNAL": 500}
