@@ -15,21 +15,23 @@
   main.parentElement.addEventListener("click", ({ target }) => {
     if (target.closest("[data-testid=stChatInputSubmitButton], [class*=st-key-app-starter]")) follows = true
   }, true)
-  // Streamlit's chat input would take nothing of a text that is too long, and send a question without the files in red:
-  // both without a word.
+  // Streamlit's fields would take nothing of a text that is too long, and its chat input would send a question without
+  // the files in red: both without a word.
   const MAX_LETTERS = 100_000
   const problemWith = ({ type, target, key, shiftKey, isComposing, data }, input) => {
     if (type === "beforeinput") {
       const length = target.value.length - (target.selectionEnd - target.selectionStart) + (data?.length ?? 0)
       if (length <= MAX_LETTERS) return ""
-      return `A question can have ${MAX_LETTERS.toLocaleString("en")} letters: attach a longer text as a file.`
+      const instead = input.matches("[data-testid=stChatInput]") ? ": attach a longer text as a file" : ""
+      return `Only ${MAX_LETTERS.toLocaleString("en")} letters fit here${instead}.`
     }
     const sends = type === "click" ? target.closest("button[aria-label^=Send]") : key === "Enter" && !shiftKey
     const why = input.querySelector("[aria-invalid=true] [role=alert]")
-    return sends && !isComposing && why ? `${why.textContent.replace("Error: ", "")} Take off the file in red first.` : ""
+    if (!sends || isComposing || !why) return ""
+    return `${why.textContent.replace("Error: ", "")} Take off the file in red first.`
   }
   const check = (event) => {
-    const input = event.target.closest("[data-testid=stChatInput]")
+    const input = event.target.closest("[data-testid=stChatInput], [data-testid=stTextArea]")
     if (!input) return
     const place = input.querySelector(".problem") ?? input.appendChild(document.createElement("p"))
     const problem = problemWith(event, input)
@@ -38,7 +40,7 @@
     event.preventDefault()
     event.stopPropagation()
   }
-  for (const type of ["beforeinput", "keydown", "click"]) main.parentElement.addEventListener(type, check, true)
+  for (const type of ["beforeinput", "keydown", "click"]) document.body.addEventListener(type, check, true)
   main.observer?.disconnect() // of an earlier run of this script
   main.observer = new ResizeObserver(() => {
     if (follows) main.scrollTo(0, main.scrollHeight)
