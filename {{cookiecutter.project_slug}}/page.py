@@ -48,7 +48,7 @@ except ChatError as problem:
     st.stop()
 
 
-@st.fragment(run_every="1d")  # having an interval, a browser whose connection was lost asks for the page, too
+@st.fragment(run_every=86_400)  # a browser asks at once for a page that has an interval when it comes back
 def conversation() -> None:
     """Draw the chat input and the messages, and follow an answer that grows; it goes on with nobody looking, too."""
     if chat.is_outdated():

@@ -66,7 +66,7 @@ def choose(chat: Chat) -> None:
             undo = ":material/undo:"
             st.button("Undo delete", key="app.undo", icon=undo, width="stretch", on_click=_undo, args=(chats,))
         note = st.container(gap=None)
-        full = f" It has begun {MAX_CHATS}, and can begin no more." if len(chats.names) >= MAX_CHATS else ""
+        full = f" This tab has begun {MAX_CHATS}, and can begin no more." if len(chats.names) >= MAX_CHATS else ""
         note.caption(f"Chats end with a reload of the page, a restart of the server, or half a day offline.{full}")
         note.html(STYLE_AND_SCRIPT, unsafe_allow_javascript=True)
     chat.session_key = chats.open
