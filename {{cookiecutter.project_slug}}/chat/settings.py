@@ -75,7 +75,6 @@ def read_prompt(name: str) -> str:
     """
     try:
         return (PROMPTS / f"{name}.md").read_text(encoding="utf-8")
-    except OSError as error:
-        raise ChatError(f"prompts/{name}.md cannot be read ({error.strerror}): mend that, then try again.") from error
-    except ValueError as error:
-        raise ChatError(f"prompts/{name}.md cannot be read: make it UTF-8 text, then try again.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise ChatError(f"prompts/{name}.md cannot be read ({reason}): mend that, then try again.") from error

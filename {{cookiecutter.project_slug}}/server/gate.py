@@ -28,7 +28,6 @@ OPENING_SECONDS = 0.5  # then the next page opens all the same: this one waits f
 ABSENCE_SECONDS = 60
 # What our page sends. Of the rest, "clear cache" takes away what all sessions share, and some of it writes files.
 WANTED = {"rerun_script", "app_heartbeat", "file_urls_request", "deferred_file"}
-MOST_FILES = 1000  # in one request: everybody waits 10 s for a million
 REDRAW = {"type": "websocket.receive", "bytes": BackMsg(rerun_script=ClientState()).SerializeToString()}
 
 
@@ -41,8 +40,7 @@ class _Session:
         self.all_read = True  # whether all that its connection brought has entered
         self.waiting = 0  # how many wait for the end of the run
         self.watched = threading.Condition()  # notified when one begins to wait
-        self.connection = object()  # the latest: an earlier one may end long after it
-        self.back = asyncio.Event()  # set when the browser has come back
+        self.connection = asyncio.Event()  # the latest, set when the next one comes: an earlier one may end long after
         self.opening: asyncio.Task[None] | None = None  # the event loop itself does not keep it
 
     async def rest(self) -> bool:
@@ -95,12 +93,11 @@ class OneEventAtATime:
         returning = "".join(scope["subprotocols"][2:3])  # the session of a browser that comes back
         session = _sessions.setdefault(returning, _Session()) if returning else _Session()
         before, gone, calm = "", asyncio.Event(), 0
-        session.back.set()
+        session.connection.set()
         while returning and calm < 5 and await session.rest():  # what the last connection brought enters first
             calm = calm + 1 if session.all_read else 0  # it may take the loop a few rounds to read the next of it
             await asyncio.sleep(0.01)
-        session.back.clear()
-        session.connection = connection = object()
+        session.connection = connection = asyncio.Event()
 
         async def enter() -> Message:
             nonlocal before
@@ -121,7 +118,7 @@ class OneEventAtATime:
                 if session.connection is connection:  # then Streamlit ends the run, too
                     await session.rest()
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(session.back.wait(), ABSENCE_SECONDS)
+                        await asyncio.wait_for(connection.wait(), ABSENCE_SECONDS)
             elif event.HasField("rerun_script"):
                 await session.rest()
                 session.over.clear()
@@ -149,7 +146,7 @@ class OneEventAtATime:
 
 def _is_wanted(event: BackMsg) -> bool:
     kind = event.backend_operation_request.WhichOneof("payload") or event.WhichOneof("type")
-    return kind in WANTED and len(event.file_urls_request.file_names) <= MOST_FILES
+    return kind in WANTED and len(event.file_urls_request.file_names) <= 1000  # for a million, everybody waits 10 s
 
 
 def _resume(session_id: str) -> bool:

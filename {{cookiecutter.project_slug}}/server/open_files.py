@@ -2,8 +2,6 @@
 
 import sys
 
-MOST = 10_240  # an open tab takes four of them; macOS allows no more
-
 
 def raise_limit() -> None:
     """Raise the limit with which the process was started, often 1,024; Windows has none."""
@@ -11,4 +9,5 @@ def raise_limit() -> None:
         import resource
 
         now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, MOST)), most))
+        enough = min(most, 10_240)  # an open tab takes four; macOS allows no more
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, enough), most))
