@@ -92,7 +92,8 @@ def as_streamlit_markdown(text: str, growing: bool = False) -> str:
         growing: Whether more may come: half a formula is shown as code, half a fence not at all.
     """
     text = re.sub("\r\n?", "\n", text.rstrip("`~$\\*_-=") + END if growing else text).replace("\0", "\ufffd")
-    parts, at, size = ["[//]: #\n\n" * text[:1].isspace()], 0, PART  # Streamlit would strip what is indented
+    # Streamlit strips a text: code that is indented does not come first.
+    parts, at, size = ["[//]: #\n\n" * text.lstrip("\n").startswith(("    ", "\t"))], 0, PART
     while at + size < len(text):
         piece = text[at : at + size].rpartition("\n")[0].rstrip() + END
         part, length = (_kept_part if size == PART else _part)(piece, True)

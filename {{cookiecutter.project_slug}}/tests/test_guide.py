@@ -5,6 +5,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from chat.history import StreamlitChatMessageHistory
+from chat.markdown import as_streamlit_markdown
 from chat.settings import read_prompt
 from tests.conftest import PAGE
 from tests.pages import shown, transcript
@@ -41,7 +42,7 @@ def test_history_takes_and_gives_messages() -> None:
 
 
 def test_the_greeting_is_added_once(page: AppTest) -> None:
-    greeting = shown(read_prompt("greeting"))
+    greeting = shown(as_streamlit_markdown(read_prompt("greeting")))
     assert [text for _, text in transcript(page.run())] == ([greeting] if greeting else [])
 
 

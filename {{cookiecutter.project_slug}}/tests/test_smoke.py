@@ -5,13 +5,13 @@ import importlib
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from chat.markdown import plain
+from chat.markdown import as_streamlit_markdown, plain
 from chat.settings import ROOT, read_prompt, read_settings
 from tests.model_server import ModelServer
 from tests.pages import greeting_as_sent, labels, say, shown, transcript
 
 pytestmark = pytest.mark.smoke
-GREETING = [("ai", shown(read_prompt("greeting")))] if read_prompt("greeting").strip() else []
+GREETING = [("ai", shown(as_streamlit_markdown(read_prompt("greeting"))))] if read_prompt("greeting").strip() else []
 SYSTEM = [("system", read_prompt("system"))] if read_prompt("system").strip() else []
 ANSWER = ("ai", "Hello from the model.")
 
@@ -47,4 +47,4 @@ def test_a_turn_goes_all_the_way_to_the_model_and_back(page: AppTest, server: Mo
 def test_the_history_stands_under_the_session_key(page: AppTest) -> None:
     say(page, "Where are you kept?")
     messages = page.session_state[read_settings()["session_key"]]
-    assert [(message.type, shown(message.text)) for message in messages] == transcript(page)
+    assert [(message.type, shown(as_streamlit_markdown(message.text))) for message in messages] == transcript(page)
