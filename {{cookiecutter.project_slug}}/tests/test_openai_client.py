@@ -7,10 +7,12 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from streamlit.testing.v1 import AppTest
 
 from chat.model import build_model
+from chat.session import Chat
 from chat.settings import read_settings
+from chat.turn import Turn
 from providers.openai import MessagesAsTheyAre
 from tests.model_server import ModelServer, protocol
-from tests.pages import say, transcript
+from tests.pages import say, transcript, wait_until
 
 PICTURE = {"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}
 MESSAGES = [
@@ -29,13 +31,6 @@ def test_the_request_is_the_same_json(server: ModelServer, monkeypatch: pytest.M
     ours, theirs = server.requests
     assert ours == theirs
     assert len(ours["messages"]) == len(MESSAGES)
-
-
-def test_texts_go_as_strings(page: AppTest, server: ModelServer) -> None:
-    page.chat_input[0].upload("notes.txt", b"Buy milk", "text/plain")
-    say(page, "What shall I buy?")
-    assert all(isinstance(message["content"], str) for message in server.requests[-1]["messages"])
-    assert server.conversation()[-1] == ("user", "What shall I buy?\n\nnotes.txt\nBuy milk")
 
 
 def answer_with(monkeypatch: pytest.MonkeyPatch, *deltas: dict[str, Any], **fields: Any) -> None:
@@ -65,4 +60,15 @@ def test_running_totals_are_not_added_up(page: AppTest, monkeypatch: pytest.Monk
     usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
     answer_with(monkeypatch, {"role": "assistant", "content": "One"}, {"content": " two"}, usage=usage)
     say(page, "Hello")
-    assert "7 tokens in, 5 out" in [caption.value for caption in page.caption]
+    used = page.session_state[read_settings()["session_key"]][-1].usage_metadata
+    assert (used["input_tokens"], used["output_tokens"], used["total_tokens"]) == (7, 5, 12)
+
+
+def test_texts_go_as_strings(server: ModelServer) -> None:
+    chat = Chat(session_key="without a page", model=build_model(read_settings(), server.key))
+    chat.history.clear()
+    texts = [{"type": "text", "text": text} for text in ("What shall I buy?", "notes.txt\nBuy milk")]
+    turn = Turn(HumanMessage(texts), chat)
+    wait_until(lambda: not turn.running)
+    assert all(isinstance(message["content"], str) for message in server.requests[-1]["messages"])
+    assert server.conversation()[-1] == ("user", "What shall I buy?\n\nnotes.txt\nBuy milk")
