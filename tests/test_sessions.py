@@ -72,7 +72,13 @@ def test_a_page_whose_session_is_gone_says_so_and_goes_on() -> None:
     after = [text for text in asked if not text.startswith("Question")]
     assert sorted(after) == ["And now?"] * 2 + ["Another question"] * len(users)
     assert [user.transcript() for user, (_, click) in zip(users, back, strict=True) if click == "question"] == [
-        [("ai", "How can I help you?"), ("human", "And now?"), ("ai", ANSWER), ("human", "Another question"), ("ai", ANSWER)]
+        [
+            ("ai", "How can I help you?"),
+            ("human", "And now?"),
+            ("ai", ANSWER),
+            ("human", "Another question"),
+            ("ai", ANSWER),
+        ]
     ] * 2
 
 
