@@ -63,9 +63,10 @@ def end_sentence(metadata: Mapping[str, Any]) -> str | None:
     Parameters:
         metadata: The `response_metadata` of a piece of an answer.
     """
-    why = metadata.get("incomplete_details") or {}  # with OpenAI's Responses API
+    why = metadata.get("incomplete_details") or metadata.get("prompt_feedback") or {}  # OpenAI's Responses API, Gemini
     names = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
-    reasons = {str(reason).lower() for reason in (why.get("reason"), *map(metadata.get, names)) if reason}
+    said = (why.get("reason"), why.get("block_reason"), *map(metadata.get, names))
+    reasons = {str(reason).lower().rpartition(".")[2] for reason in said if reason}
     ends = TABLE["ends"].values()
     return next((end["sentence"] for end in ends if reasons & {*end["reasons"]}), "") if reasons else None
 
@@ -77,7 +78,8 @@ def is_too_long(error: BaseException) -> bool:
 
 def is_refused(error: BaseException) -> bool:
     """Say whether the provider refuses the question for what is in it: sent again, it would be refused again."""
-    return isinstance(error, Refusal) or _cause_of(error).get("of_content", False)
+    unanswered = TABLE["ends"]["filter"]["sentence"] in str(error)  # after an empty answer, too
+    return unanswered or isinstance(error, Refusal) or _cause_of(error).get("of_content", False)
 
 
 def retry_after(error: BaseException) -> float | None:

@@ -172,6 +172,16 @@ def test_what_is_no_answer_says_to_check_the_address(page: AppTest, server: Mode
     assert transcript(page)[-2] == ("human", "Hello")
 
 
+@pytest.mark.skipif(not hasattr(protocol, "filtered"), reason="the same as with OpenAI's protocol")
+def test_a_question_that_a_filter_leaves_unanswered_is_not_sent_again(page: AppTest, server: ModelServer) -> None:
+    server.reply = Reply(body=protocol.filtered(), headers=(("Content-Type", protocol.CONTENT_TYPE),))
+    say(page, "Something bad")
+    assert "content filter ended the answer" in page.error[0].value
+    server.reply = Reply()
+    say(page, "Hello")
+    assert "Something bad" not in str(server.requests[-1])
+
+
 ADDRESS = read_settings()["model"]["base_url_variable"]
 needs_address = pytest.mark.skipif(not ADDRESS, reason="the built-in model's server has no address to be set")
 

@@ -65,5 +65,10 @@ def fault(code: str) -> bytes:
     return _event("error", error={"type": code, "message": "a fault"})
 
 
+def filtered() -> bytes:
+    """Return what comes instead of an answer to a question that the filter stops."""
+    return b"".join(stream((), {})).replace(b"end_turn", b"refusal")
+
+
 def _event(kind: str, **fields: Any) -> bytes:
     return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()

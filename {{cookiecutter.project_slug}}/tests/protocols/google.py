@@ -73,6 +73,11 @@ def fault(code: str) -> bytes:
     return f"data: {json.dumps(said)}\r\n\r\n".encode()
 
 
+def filtered() -> bytes:
+    """Return what comes instead of an answer to a question that the filter stops."""
+    return b'data: {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}\r\n\r\n'
+
+
 def _event(text: str, end: dict[str, str] | None = None, thought: bool = False, **fields: Any) -> bytes:
     part = {"text": text, "thought": True} if thought else {"text": text}
     candidate = {"content": {"role": "model", "parts": [part]}, "index": 0, **(end or {})}

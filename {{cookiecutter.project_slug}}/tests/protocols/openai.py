@@ -60,6 +60,11 @@ def fault(code: str) -> bytes:
     return b"data: " + error(code, "a fault") + b"\n\n"
 
 
+def filtered() -> bytes:
+    """Return what comes instead of an answer to a question that the filter stops."""
+    return event({"index": 0, "delta": {}, "finish_reason": "content_filter"}) + b"data: [DONE]\n\n"
+
+
 def event(*choices: dict[str, Any], **fields: Any) -> bytes:
     """Return a chunk of an answer as it is sent."""
     chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": choices, **fields}
