@@ -10,7 +10,7 @@ from tests.baking import app_tests, install
 from tests.running import free_port, run_coroutine, running
 from tests.streamlit_client import Session
 
-LOST = "The server restarted, or you were away too long: what was said and attached is gone, for the model too."
+LOST = "Any earlier chats and files are gone: the server restarted, or you were away for too long."
 
 pytestmark = pytest.mark.installs
 

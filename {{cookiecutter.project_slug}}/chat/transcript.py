@@ -15,14 +15,13 @@ from server.gate import follows_a_lost_session
 
 LATEST = 10  # messages drawn at first; up to 9 more, so that those on the page seldom change places
 MORE = 50
-LOST = "The server restarted, or you were away too long: what was said and attached is gone, for the model too."
 
 
 def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
     """Return the messages to draw; where there are earlier ones, draw a button that shows them."""
     messages = chat.history.messages
     if len(turns_of_session()) <= 1 and follows_a_lost_session():
-        place.warning(LOST)
+        place.warning("Any earlier chats and files are gone: the server restarted, or you were away for too long.")
     hidden = max(0, len(messages) - LATEST - chat.kept.get("earlier", 0)) // LATEST * LATEST
     if hidden and messages[hidden].type == "ai":  # with its question
         hidden -= 1

@@ -151,8 +151,7 @@ def _is_wanted(event: BackMsg) -> bool:
 
 def _resume(session_id: str) -> bool:
     """Say whether Streamlit has this session, which a browser has come back to."""
-    session = get_instance().get_app_session(session_id)
-    if session and st.get_option("server.fileWatcherType") == "none":
+    if (session := get_instance().get_app_session(session_id)) and st.get_option("server.fileWatcherType") == "none":
         session.disconnect_file_watchers()  # for each that comes back, it looks at all modules: 0.2 s for everybody
     return session is not None
 

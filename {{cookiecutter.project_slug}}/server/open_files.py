@@ -9,5 +9,5 @@ def raise_limit() -> None:
         import resource
 
         now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        enough = min(most, 10_240)  # an open tab takes four; macOS allows no more
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, enough), most))
+        # An open tab takes four; macOS allows no more.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, 10_240)), most))

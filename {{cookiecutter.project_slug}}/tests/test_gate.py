@@ -215,18 +215,17 @@ def test_who_comes_back_soon_has_not_been_away(monkeypatch: pytest.MonkeyPatch, 
     assert order[:3] == ["the server is free to end", "comes back", "Streamlit is told"]
 
 
-@pytest.mark.parametrize(
-    "unwanted",
-    [
-        {"clear_cache": True},
-        {"load_git_info": True},
-        {"debug_shutdown_runtime": True},
-        {"backend_operation_request": {"install_skills": {}}},
-        {"file_urls_request": {"file_names": [""] * 1001}},
-        {},
-    ],
-    ids=str,
-)
+UNWANTED: dict[str, dict[str, Any]] = {
+    "what all sessions share": {"clear_cache": True},
+    "another program's work": {"load_git_info": True},
+    "the server's end": {"debug_shutdown_runtime": True},
+    "files written": {"backend_operation_request": {"install_skills": {}}},
+    "a minute's work": {"file_urls_request": {"file_names": [""] * 1001}},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("unwanted", UNWANTED.values(), ids=UNWANTED)
 def test_what_no_page_of_ours_sends_is_dropped(unwanted: dict[str, Any]) -> None:
     async def streamlit(scope: Any, receive: Any, send: Any) -> None:
         assert BackMsg.FromString((await receive())["bytes"]).file_urls_request.file_names == ["notes.txt"]

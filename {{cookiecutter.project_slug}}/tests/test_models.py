@@ -59,3 +59,18 @@ def test_a_chat_keeps_its_model(offered: dict[str, Any], page: AppTest) -> None:
     assert page.run().selectbox[0].value == NAME
     offered["session_key"] = first
     assert page.run().selectbox[0].value == "plain"
+
+
+@pytest.mark.parametrize("choices", [[], ["seeing", "plain"]])
+def test_an_edited_default_counts_where_nothing_else_is_chosen(
+    offered: dict[str, Any], page: AppTest, server: ModelServer, choices: list[str]
+) -> None:
+    offered["model"]["name"] = "plain"
+    page.run()
+    for choice in choices:
+        page.selectbox[0].set_value(choice).run()
+    say(page, "Hello")
+    offered["model"]["name"] = "seeing"
+    assert page.run().selectbox[0].value == "seeing"
+    say(page, "Hello")
+    assert server.model() == "seeing"

@@ -1,13 +1,28 @@
 """What one run of the page works with, and what is kept with each conversation."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from chat import settings as files
+from chat.errors import ChatError
 from chat.session import Chat
+from chat.settings import read_prompt
+from tests.pages import say
+
+OPEN_FILES = """
+import resource
+
+from server.open_files import raise_limit
+
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+raise_limit()
+print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
 
 
 def test_an_edit_of_the_settings_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -33,3 +48,42 @@ def test_each_conversation_keeps_its_own(page: AppTest) -> None:
 
     page = AppTest.from_function(script, default_timeout=60).run()
     assert [element.value for element in page.json] == ['["one", "one"]', '["two"]']
+
+
+def test_a_page_that_takes_the_place_of_a_lost_one_says_so(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not page.warning
+    monkeypatch.setattr("chat.transcript.follows_a_lost_session", lambda: True)
+    for question in ("The first", "The second"):
+        assert "Any earlier chats and files are gone" in page.run().warning[0].value
+        say(page, question)
+    assert not page.warning
+
+
+def test_a_prompt_that_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(files, "PROMPTS", tmp_path)
+    with pytest.raises(ChatError, match=r"prompts/system\.md cannot be read \(No such file or directory\)"):
+        read_prompt("system")
+    (tmp_path / "system.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(ChatError, match=r"\(it is no UTF-8 text\)"):
+        read_prompt("system")
+
+
+def test_nobody_is_told_that_a_text_is_spoilt_while_the_server_has_too_much_open() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        with pytest.raises(ChatError, match=r"prompts/system\.md cannot be read \(Too many open files\)"):
+            read_prompt("system")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize(("soft", "hard", "raised"), [(256, 512, 512), (256, 20_000, 10_240), (15_000, 20_000, 15_000)])
+def test_the_server_may_have_as_much_open_as_the_machine_allows(soft: int, hard: int, raised: int) -> None:
+    resource = pytest.importorskip("resource")
+    if 0 < resource.getrlimit(resource.RLIMIT_NOFILE)[1] < hard:
+        pytest.skip("this machine allows less")
+    command = [sys.executable, "-c", OPEN_FILES.format(soft=soft, hard=hard)]
+    done = subprocess.run(command, cwd=files.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(raised), str(hard)]
