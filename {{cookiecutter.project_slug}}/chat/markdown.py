@@ -11,7 +11,7 @@ PART = 4_000  # letters
 # What Streamlit's Markdown has beside GitHub's, and math as models write it.
 OWN = re.compile(
     r"""(?xs)
-    # Math: \(…\), $…$, \[…\] and $$…$$. A price is none, nor are $HOME/$USER.
+    # Math: \(…\), $…$, \[…\], $$…$$ and \begin{align}…. A price is none, nor are $HOME/$USER.
     \\\((?!\s*\\\))(?P<round>(?:\\\\|\\(?![()])|[^\\`])++)\\\)
     | (?P<tex>(?=\$[^$`\\]*\\[a-zA-Z{|,]))?  # with a command of TeX's, it is math in any place
         (?(tex)|(?<![a-zA-Z0-9])(?!\$\d[^\s$]*\s[^$]*?[^\W\d_]{2}))
@@ -19,11 +19,14 @@ OWN = re.compile(
         (?(tex)|(?![\d{])(?:(?<![^\w)\]}'!]\$)|(?![a-zA-Z_])))
     | (?P<display>
         \\\[(?!\s*\\\])(?P<square>(?:\\\\|\\(?![\[\]])|[^\\`])++)\\\]
-        | (?<!\$)\$\$(?!\$|\s*\$\$)(?P<dollars>(?:\\.|[^\\$`]|\$(?!\$))++)\$\$(?!\$))
+        | (?<!\$)\$\$(?!\$|\s*\$\$)(?P<dollars>(?:\\.|[^\\$`]|\$(?!\$))++)\$\$(?!\$)
+        | (?P<environment>\\begin\{(?P<kind>(?:equation|align|gather)\*?)\}
+            (?:[^\\`]|\\(?!begin\{(?:equation|align|gather)\b|end\{(?P=kind)\}))*+\\end\{(?P=kind)\}))
 
     # What is not closed yet, in an answer that grows.
     | (?P<begun>
-        (?:\\\((?:\\\\|\\(?![()])|[^\\`])*+|\\\[(?:\\\\|\\(?![\[\]])|[^\\`])*+|\$\$(?:\\.|[^\\$`]|\$(?!\$))*+)
+        (?:\\\((?:\\\\|\\(?![()])|[^\\`])*+|\\\[(?:\\\\|\\(?![\[\]])|[^\\`])*+|\$\$(?:\\.|[^\\$`]|\$(?!\$))*+
+            |\\begin\{(?:equation|align|gather)\b(?:[^\\`]|\\(?!begin\{(?:equation|align|gather)\b))*+)
         (?<=\uffff)\Z)
     | (?P<code_begun>(?<!`)(?P<ticks>`+)(?!`)(?!.*?(?<!`)(?P=ticks)(?!`)).*+(?<=\uffff)\Z)
 
@@ -52,8 +55,8 @@ OWN = re.compile(
 # What is written instead. Nothing is seen of ":small[]", but Streamlit takes no code for one that it stands within.
 WRITTEN = {
     "math": "${0}${3}",
-    "math with $": "$$ {0} $${3}",
-    "math alone": "$${2}{0}{2}$${2}",
+    "math $": "$$ {0} $${3}",
+    "alone": "$${2}{0}{2}$${2}",
     "begun": "`{0}`",
     "code_begun": "{0}{1[ticks]}",
     "icon": "`{1[before]}`:small[]`{1[after]}`",
@@ -126,10 +129,10 @@ def _rewrite(state: rules_inline.StateInline, silent: bool) -> bool:
     if found and not silent:
         letters, end, name, (start, stop) = state.env["letters"], state.env["end"], found.lastgroup or "", found.span()
         old, apart = "".join(letters[start:stop]), ":small[]" * state.src.startswith(tuple("$\\0123456789"), stop)
-        if math := next(filter(None, found.group("round", "dollar", "square", "dollars", "begun")), ""):
-            shown = "math alone" if end and not start else "math with $" if "$" in math else "math"
+        if math := next(filter(None, found.group("round", "dollar", "square", "dollars", "environment", "begun")), ""):
+            shown = "alone" if end and not start else "" if found["kind"] else "math $" if "$" in math else "math"
             name = name if name == "begun" else shown
-            old = (end if name == "math alone" else " ").join(filter(None, map(str.strip, math.split("\n"))))
+            old = (end if name == "alone" else " ").join(filter(None, map(str.strip, math.split("\n"))))
         letters[start:stop] = [WRITTEN.get(name, "{0}").format(old, found, end, apart), *[""] * (stop - start - 1)]
     state.pos = found.end() if found else state.pos
     return bool(found)

@@ -26,6 +26,7 @@ SHOWN = [
         "1. so\n   $$\n   x\n\n   = y\n   $$\n2. > \\[z\\]",
         "1. so\n   $$\n   x\n   = y\n   $$\n2. > $$\n   > z\n   > $$",
     ),
+    ("> \\begin{align*}\n> a\n> =\n> \\end{align*}", "> $$\n> \\begin{align*}\n> a\n> =\n> \\end{align*}\n> $$"),
     (r"# The \[x\] of | \(y\)", "# The $x$ of | $y$"),
     (r"An open \( stays, and $$ too", r"An open \( stays, and \$\$ too"),
     (r"$$ $$, \( \), \[ \] and $", r"\$\$ \$\$, \( \), \[ \] and \$"),
