@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from streamlit.testing.v1 import AppTest
 
 from chat.model import build_model
-from chat.session import Chat
+from chat.session import Chat, Session
 from chat.settings import read_settings
 from chat.turn import Turn
 from providers.openai import MessagesAsTheyAre
@@ -64,7 +64,9 @@ def test_running_totals_are_not_added_up(page: AppTest, monkeypatch: pytest.Monk
     assert (used["input_tokens"], used["output_tokens"], used["total_tokens"]) == (7, 5, 12)
 
 
-def test_texts_go_as_strings(server: ModelServer) -> None:
+def test_texts_go_as_strings(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session()
+    monkeypatch.setattr("chat.turn.session", lambda: session)
     chat = Chat(session_key="without a page", model=build_model(read_settings(), server.key))
     chat.history.clear()
     texts: list[Any] = [{"type": "text", "text": text} for text in ("What shall I buy?", "notes.txt\nBuy milk")]
