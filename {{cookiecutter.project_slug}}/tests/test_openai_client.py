@@ -67,8 +67,7 @@ def test_running_totals_are_not_added_up(page: AppTest, monkeypatch: pytest.Monk
 def test_texts_go_as_strings(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session()
     monkeypatch.setattr("chat.turn.session", lambda: session)
-    chat = Chat(session_key="without a page", model=build_model(read_settings(), server.key))
-    chat.history.clear()
+    chat = Chat(session_key="texts", model=build_model(read_settings(), server.key))
     texts: list[Any] = [{"type": "text", "text": text} for text in ("What shall I buy?", "notes.txt\nBuy milk")]
     turn = Turn(HumanMessage(texts), chat)
     wait_until(lambda: not turn.running)

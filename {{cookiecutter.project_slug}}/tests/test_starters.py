@@ -23,7 +23,7 @@ def test_a_starter_is_asked_by_a_click(page: AppTest, server: ModelServer) -> No
 
 
 def test_one_that_is_pressed_twice_is_asked_once(server: ModelServer) -> None:
-    chat = Chat(session_key="without a page", model=build_model(read_settings(), server.key))
+    chat = Chat(session_key="pressed twice", model=build_model(read_settings(), server.key))
     question = HumanMessage("Why?")
     for _ in range(2):
         starters._ask(question, chat)
