@@ -112,7 +112,7 @@ def test_a_new_provider_is_one_entry(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     app = tmp_path / "app"
     texts = {name: (app / name).read_text(encoding="utf-8") for name in ("README.md", "docs/providers.md")}
-    assert tomllib.loads((app / "pyproject.toml").read_text())["project"]["dependencies"][4:] == invented["packages"]
+    assert tomllib.loads((app / "pyproject.toml").read_text())["project"]["dependencies"][-1:] == invented["packages"]
     assert "\nfrom langchain_invented import ChatInvented as ChatModel\n" in (app / "chat" / "model.py").read_text()
     model = tomllib.loads((app / "settings.toml").read_text(encoding="utf-8"))["model"]
     assert (model["provider"], model["name"], model["key_variable"]) == ("Invented", "invented-1", "INVENTED_API_KEY")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.baking import app_tests, install
+from tests.baking import QUESTIONS, app_tests, install
 from tests.running import run_coroutine, running
 from tests.streamlit_client import Session
 
@@ -123,9 +123,10 @@ def test_no_schedule_loses_or_doubles_a_word() -> None:
     with Model() as server, running(app, server.environment, "--server.fileWatcherType=none") as port:
         run_coroutine(play_all(port))
         for number in range(len(server.requests)):
-            roles = [role for role, _ in server.conversation(number)]
-            assert roles[0] == "system"
-            assert roles[1::2] == ["user"] * len(roles[1::2])
-            assert roles[2::2] == ["assistant"] * len(roles[2::2])
-            sessions = {said.partition("q")[0] for _, text in server.conversation(number)[1:] for said in text.split()}
+            system, greeting, *messages = server.conversation(number)
+            assert (system[0], greeting) == ("system", ("assistant", QUESTIONS["greeting"]))
+            roles = [role for role, _ in messages]
+            assert roles[0::2] == ["user"] * len(roles[0::2])
+            assert roles[1::2] == ["assistant"] * len(roles[1::2])
+            sessions = {said.partition("q")[0] for _, text in messages for said in text.split()}
             assert len(sessions) == 1, f"one user's words reached another's model: {sessions}"

@@ -8,15 +8,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import openai
-from .openai import CONTENT_TYPE, FAULTS, conversation, environment, error, fault, lookup, model
+from .openai import CONTENT_TYPE, FAULTS, conversation, environment, error, event, fault, lookup, model
 
-__all__ = ["CONTENT_TYPE", "FAULTS", "conversation", "environment", "error", "fault", "lookup", "model", "stream"]
+__all__ = [
+    "CONTENT_TYPE",
+    "FAULTS",
+    "conversation",
+    "environment",
+    "error",
+    "event",
+    "fault",
+    "lookup",
+    "model",
+    "stream",
+]
 
 
 def stream(words: tuple[str, ...], body: dict[str, Any], thinking: str = "") -> Iterator[bytes]:
     """Yield the pieces of the streamed answer to a request: the thinking, one for each word, then the end."""
     delta = {"role": "assistant", "reasoning_content": thinking}
-    begin = openai.event({"index": 0, "delta": delta, "finish_reason": None}) if thinking else b""
+    begin = event({"index": 0, "delta": delta, "finish_reason": None}) if thinking else b""
     for piece in openai.stream(words, body):
         yield begin + piece
         begin = b""
