@@ -6,11 +6,16 @@ from starlette.middleware import Middleware
 from chat.settings import allowed_hosts
 from server.gate import OneEventAtATime
 from server.headers import SecurityHeaders
+from server.uploads import UploadLimit
 from server.warm_up import WarmUp
 
-warm_up = WarmUp("server.open_files:raise_limit", "chat.turn", "chat.files", "chat.session:prepare")
+warm_up = WarmUp("server.open_files:raise_limit", "chat.turn", "chat.files", "chat.markdown", "chat.session:prepare")
 app = st.App(
     "page.py",
     lifespan=warm_up.lifespan,
-    middleware=[Middleware(SecurityHeaders, allowed_hosts), Middleware(OneEventAtATime, warm_up.join)],
+    middleware=[
+        Middleware(SecurityHeaders, allowed_hosts),
+        Middleware(UploadLimit),
+        Middleware(OneEventAtATime, warm_up.join),
+    ],
 )

@@ -1,13 +1,15 @@
 """The memory guide's chain: prompt | model, wrapped so that the history goes in with each question."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, merge_message_runs
 from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.runnables.config import get_async_callback_manager_for_config
+from langchain_core.tracers.root_listeners import AsyncRootListenersTracer
 
 from chat.history import BaseChatMessageHistory, RunnableWithMessageHistory
 
@@ -38,11 +40,12 @@ def build_chain(
         merged, profile = merge_message_runs([*earlier, question]), model.profile or {}
         return [one.model_copy(update={"content": _content(one.content, profile)}) for one in merged]
 
-    async def answer(messages: list[BaseMessage]) -> str:
-        # LangChain's model.astream, and each layer around it, would keep every piece to its end: 7 kB a word.
-        async for piece in model._astream(messages):
-            piece.message.response_metadata |= piece.generation_info or {}
-            on_chunk(cast(AIMessageChunk, piece.message))
+    async def answer(messages: list[BaseMessage], config: RunnableConfig) -> str:
+        # LangChain's own astream keeps every piece to its end, 7 kB a word, which a tracer alone needs.
+        handlers = get_async_callback_manager_for_config(config).handlers
+        traced = any(not isinstance(each, AsyncRootListenersTracer) for each in handlers)  # it is for the history
+        async for piece in model.astream(messages, config) if traced else _pieces(model, messages):
+            on_chunk(piece)
         return ""
 
     prompt = ChatPromptTemplate.from_messages(
@@ -58,6 +61,12 @@ def build_chain(
         input_messages_key="question",
         history_messages_key="history",
     )
+
+
+async def _pieces(model: BaseChatModel, messages: list[BaseMessage]) -> AsyncIterator[AIMessageChunk]:
+    async for piece in model._astream(messages):
+        piece.message.response_metadata |= piece.generation_info or {}
+        yield cast(AIMessageChunk, piece.message)
 
 
 def is_unread(block: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:

@@ -94,7 +94,9 @@ def as_streamlit_markdown(text: str, growing: bool = False) -> str:
         text: What a model wrote.
         growing: Whether more may come: half a formula is shown as code, half a fence not at all.
     """
-    text = re.sub("\r\n?", "\n", text.rstrip("`~$\\*_-=") + END if growing else text).replace("\0", "\ufffd")
+    if growing:  # a fence with nothing below it would be an empty box
+        text = re.sub(r"(?:\A|(?<=\n))[ >\t]*(?:```|~~~)[^\n`]*\n?\Z", "", text).rstrip("`~$\\*_-=") + END
+    text = re.sub("\r\n?", "\n", text).replace("\0", "\ufffd")
     # Streamlit strips a text: code that is indented does not come first.
     parts, at, size = ["[//]: #\n\n" * text.lstrip("\n").startswith(("    ", "\t"))], 0, PART
     while at + size < len(text):

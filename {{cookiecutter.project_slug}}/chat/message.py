@@ -18,6 +18,7 @@ class AnswerState(TypedDict, total=False):
     ended: str  # the sentence for one that the provider ended early; "" for a whole one
     thinking: str  # what the model thought before it answered
     refused: bool  # whether the question was refused for what is in it, so that it is not sent again
+    unsent: bool  # whether that was before it was sent: a file of it cannot go, and is not in it
     unseen: int  # how many earlier questions the model did not see
     unread: int  # how many files in the chat the model cannot read
     feedback: int | None  # 1 for thumbs up, 0 for thumbs down

@@ -43,7 +43,7 @@ class Turn:
     own, with what the model should see. `note` is what the page says while nothing comes.
     """
 
-    def __init__(self, question: HumanMessage, chat: Chat, refusal: str = "") -> None:
+    def __init__(self, question: HumanMessage, chat: Chat, problem: ChatError | None = None) -> None:
         """Put the question into the history and start to ask the model; the parameters are those of `start`."""
         self._earlier = without_refused(chat.history.messages)
         self.question, self.begun = question, time.monotonic()
@@ -53,7 +53,7 @@ class Turn:
         self.answer = AIMessage("", id=f"answer to {question.id}", response_metadata=dict(state))
         chat.history.add_messages([self.question, self.answer])
         self._chat = chat
-        self._refusal = refusal
+        self._problem = problem
         self._changed = threading.Condition()
         self._words, self._thoughts, self._joined = StringIO(), StringIO(), 0
         self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
@@ -115,8 +115,8 @@ class Turn:
             logging.getLogger(__name__).warning("No answer: %s", type(error).__name__)  # its text may hold a key
             if self._limit.expired() and self._words.tell():
                 self._end("complete", ended=LIMIT_REACHED)
-            refused = is_refused(error) or is_too_long(error)
-            self._end("failed", error=sentence_for(error, self._chat.model_settings), refused=refused)
+            sentence, refused = sentence_for(error, self._chat.model_settings), is_refused(error) or is_too_long(error)
+            self._end("failed", error=sentence, refused=refused, unsent=isinstance(error, Refusal))
         else:
             self._end("complete", ended=self._state.get("ended", NO_END))
         finally:  # whatever else ends it, no page waits for it for ever
@@ -125,8 +125,8 @@ class Turn:
 
     async def _answer_with(self, share: float, *smaller: float) -> None:
         """Let the answer grow, with the chat filling this share of the context, or a smaller one if it is too long."""
-        if self._refusal:
-            raise Refusal(self._refusal)
+        if self._problem:
+            raise self._problem
         if not self._chat.model:
             raise ChatError("There is no model to ask right now: the page says why. Then try again.")
         model, settings, profile = self._chat.model, self._chat.model_settings, self._chat.model.profile or {}
@@ -215,24 +215,24 @@ def ask(chat: Chat, to_block: Callable[[Any], dict[str, Any]] = dict) -> None:
         except ChatError as problem:
             problems.append(str(problem))
     content: Any = [{"type": "text", "text": text}, *blocks] if blocks else text
-    start(HumanMessage(content), chat, " ".join(dict.fromkeys(problems)))
+    start(HumanMessage(content), chat, Refusal(" ".join(dict.fromkeys(problems))) if problems else None)
 
 
-def start(question: HumanMessage, chat: Chat, refusal: str = "") -> None:
+def start(question: HumanMessage, chat: Chat, problem: ChatError | None = None) -> None:
     """Start a turn, which ends the one in progress in that conversation.
 
     Parameters:
         question: What the user typed; a list of content blocks begins with that text.
         chat: Where and how to ask.
-        refusal: The sentence that says why the question cannot be sent; it stays on the page, to be edited.
+        problem: Says why the question cannot be sent; it stays on the page, to be edited.
     """
     if turn := running_turn(chat.history):
         turn.stop()
     most = chat.settings["questions_per_minute"]
     if most and sum(time.monotonic() - turn.begun < 60 for turn in turns_of_session()) >= most:
-        refusal = refusal or f"A session may ask {most} questions in a minute: wait for one, then try again."
+        problem = problem or ChatError(f"A session may ask {most} questions in a minute: wait for one, then try again.")
     question.id = question.id or str(uuid4())
-    turns_of_session().append(Turn(question, chat, refusal))
+    turns_of_session().append(Turn(question, chat, problem))
 
 
 def running_turn(history: BaseChatMessageHistory) -> Turn | None:

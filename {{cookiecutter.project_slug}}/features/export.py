@@ -102,7 +102,7 @@ def _answer(saved: dict[str, Any]) -> AIMessage:
     kept: dict[str, Any] = {"status": status}
     kept |= {name: _text(said[name]) for name in ("error", "ended", "thinking") if name in said}
     kept |= {"feedback": int(said["feedback"])} if said.get("feedback") in (0, 1) else {}
-    kept |= {"refused": True} if said.get("refused") is True else {}
+    kept |= {name: True for name in ("refused", "unsent") if said.get(name) is True}
     counts: Any = {name: (saved.get("usage_metadata") or {}).get(name) for name in UsageMetadata.__required_keys__}
     used = counts if all(type(count) is int and 0 <= count < 10**9 for count in counts.values()) else None
     return AIMessage(_text(saved["content"]), id=str(uuid4()), response_metadata=kept, usage_metadata=used)
