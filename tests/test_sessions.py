@@ -123,20 +123,27 @@ def test_files_that_no_question_takes_have_a_limit() -> None:
         assert "A note" in str(server.requests)
 
 
-def test_who_is_cut_off_for_a_moment_finds_the_chat_again() -> None:
+def test_all_who_are_cut_off_for_a_moment_find_their_chats_again() -> None:
     """Streamlit itself keeps only the last 128 sessions, and here it would forget each after two seconds."""
-    app = install(model_provider="openai")
+    app, tabs = install(model_provider="openai"), 140
 
-    async def talk(port: int) -> list[tuple[str, str]]:
-        async with Session(port) as user:
-            await ask(user, "Question")
-            await user.drop()
-            await asyncio.sleep(4)
-            await user.connect()
-            await ask(user, "And now?")
-            return user.transcript()
+    async def all_at_once(port: int) -> None:
+        users = [Session(port) for _ in range(tabs)]
+        for ten in range(0, tabs, 10):
+            await asyncio.gather(*map(begin, users[ten : ten + 10]))
+        await asyncio.gather(*(user.drop() for user in users))
+        await asyncio.sleep(4)
+        await asyncio.gather(*map(go_on, users))
 
-    options = "--server.disconnectedSessionTTL=2"
-    with app_tests(app).ModelServer() as server, running(app, server.environment, options) as port:
-        shown = run_coroutine(talk(port))
-    assert [text for who, text in shown if who == "human"] == ["Question", "And now?"]
+    async def begin(user: Session) -> None:
+        await user.connect()
+        await ask(user, "Question")
+
+    async def go_on(user: Session) -> None:
+        await user.connect()
+        await until(lambda: ("human", "Question") in user.transcript())
+        await user.drop()
+
+    options = "--server.disconnectedSessionTTL=2", "--server.fileWatcherType=none"
+    with app_tests(app).ModelServer() as server, running(app, server.environment, *options) as port:
+        run_coroutine(all_at_once(port))
