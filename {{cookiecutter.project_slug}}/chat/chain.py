@@ -21,7 +21,7 @@ def build_chain(
     on_chunk: Callable[[AIMessageChunk], None],
     files: Sequence[Any] = (),
 ) -> Runnable[Any, Any]:
-    """Return a chain to be streamed with `{"question": text}`, which hands each piece of the answer to `on_chunk`.
+    """Return a chain to be invoked with `{"question": text}`, which hands each piece of the answer to `on_chunk`.
 
     Parameters:
         model: The chat model that answers.

@@ -139,7 +139,7 @@ class Turn:
         opening = [OPENING] if settings["begins_with_user"] and seen and seen[0].type == "ai" else []
         history = InMemoryChatMessageHistory(messages=[*opening, *seen])
         try:
-            await self._stream(build_chain(model, system_prompt, history, self._grow, files_of(self.question)))
+            await self._invoke(build_chain(model, system_prompt, history, self._grow, files_of(self.question)))
         except Exception as error:
             if not (smaller and len(seen) > 1 and is_too_long(error)) or self._length():
                 raise
@@ -149,25 +149,21 @@ class Turn:
             what = "thought, but wrote no answer" if self._state.get("thinking") else "sent an empty answer"
             raise ChatError(f"The model {what}. {ended}")
 
-    async def _stream(self, chain: Runnable[Any, Any]) -> None:
+    async def _invoke(self, chain: Runnable[Any, Any]) -> None:
         """Ask, and ask again when the provider says how long to wait for that, as long as nothing has come."""
         until = time.monotonic() + RETRY_SECONDS
-        while (wait := await self._seconds_to_wait(chain, until)) is not None:
+        while True:
+            try:
+                await chain.ainvoke({"question": text_of(self.question)})  # the answer grows inside the chain
+                return
+            except Exception as error:
+                wait = retry_after(error)
+                if wait is None or time.monotonic() + wait > until or self._length():
+                    raise
             for seconds in range(max(1, ceil(wait)), 0, -1):
                 self.note = f"{self._chat.model_settings['provider']} asks to wait: trying again in {seconds} s."
                 await asyncio.sleep(1)
             self.note = ""
-
-    async def _seconds_to_wait(self, chain: Runnable[Any, Any], until: float) -> float | None:
-        try:
-            async for _ in chain.astream({"question": text_of(self.question)}):
-                pass  # the answer grows inside the chain
-        except Exception as error:
-            wait = retry_after(error)
-            if wait is None or time.monotonic() + wait > until or self._length():
-                raise
-            return wait
-        return None
 
     def _grow(self, chunk: AIMessageChunk) -> None:
         with self._changed:
