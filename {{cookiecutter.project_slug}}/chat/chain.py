@@ -44,7 +44,8 @@ def build_chain(
         # LangChain's own astream keeps every piece to its end, 7 kB a word, which a tracer alone needs.
         handlers = get_async_callback_manager_for_config(config).handlers
         traced = any(not isinstance(each, AsyncRootListenersTracer) for each in handlers)  # it is for the history
-        async for piece in model.astream(messages, config) if traced else _pieces(model, messages):
+        streams = model._should_stream(async_api=True, stream=True)
+        async for piece in _pieces(model, messages) if streams and not traced else model.astream(messages, config):
             on_chunk(piece)
         return ""
 

@@ -33,7 +33,7 @@ OWN = re.compile(
     # Streamlit's own: emoji and icons, :red[…] and its like, arrows and signs, math and ~…~ where none was meant.
     | (?P<icon>(?<!`)`(?P<before>[^`\n]*:)(?P<after>material/[^`\n]*)`(?!`))
     | (?P<address>(?:(?<=http)|(?<=https)):/[^\s<>"`\[\]\\^|\x7f-\U0010ffff]*)
-    | (?P<shortcode>:(?=[\w+-]*[a-zA-Z_+-][\w+-]*:|100:|1234:))
+    | (?P<shortcode>:(?=[\w+-]++:)(?=[^\Wa-zA-Z_]*+[a-zA-Z_+-]|100:|1234:))
     | (?P<colon>:(?=[\w:]))
     | (?P<sign>(?<![-\w<=>~])(?:->|<-|--|[<>]=)(?![-\w<=>~]))
     | (?P<about>(?<![-\w<=>~])~=(?![-\w<=>~]))

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import StringIO
+from itertools import pairwise
 from math import ceil
 from typing import Any
 from uuid import uuid4
@@ -19,9 +20,19 @@ from langchain_core.runnables import Runnable
 
 from chat.chain import build_chain, is_unread
 from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions, without_refused
-from chat.errors import NO_END, ChatError, Refusal, end_sentence, is_refused, is_too_long, retry_after, sentence_for
+from chat.errors import (
+    NO_END,
+    ChatError,
+    Refusal,
+    end_sentence,
+    is_of_file,
+    is_refused,
+    is_too_long,
+    retry_after,
+    sentence_for,
+)
 from chat.history import BaseChatMessageHistory, InMemoryChatMessageHistory
-from chat.message import AnswerState, clean, files_of, split_thinking, state_of, text_of, thoughts_in
+from chat.message import AnswerState, clean, files_of, has_media, split_thinking, state_of, text_of, thoughts_in
 from chat.session import Chat, session
 from server.gate import watch_for_events
 from server.loop import loop
@@ -30,7 +41,7 @@ from server.loop import loop
 REDRAW_SECONDS = 0.1
 LETTERS_PER_SECOND = 16_000  # one of so many letters is drawn once a second, so that a word costs the same in each
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
-OPENING = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
+WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
 NO_WORD = "Check the server's address, its path too, then try again."
 LIMIT_REACHED = "The answer has reached the limit that settings.toml sets: ask for the rest, or for a shorter one."
 
@@ -53,7 +64,7 @@ class Turn:
         self.answer = AIMessage("", id=f"answer to {question.id}", response_metadata=dict(state))
         chat.history.add_messages([self.question, self.answer])
         self._chat = chat
-        self._problem = problem
+        self._problem, self._sent_media = problem, False
         self._changed = threading.Condition()
         self._words, self._thoughts, self._joined = StringIO(), StringIO(), 0
         self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
@@ -109,13 +120,19 @@ class Turn:
 
     async def _ask(self) -> None:
         try:
-            async with asyncio.timeout(self._chat.settings["answer_minutes"] * 60 or None) as self._limit:
+            async with asyncio.timeout(self._chat.settings["answer_minutes"] * 60 or None) as self._deadline:
                 await self._answer_with(*CONTEXT_SHARES)
         except Exception as error:
             logging.getLogger(__name__).warning("No answer: %s", type(error).__name__)  # its text may hold a key
-            if self._limit.expired() and self._words.tell():
+            if self._deadline.expired() and self._length():
                 self._end("complete", ended=LIMIT_REACHED)
-            sentence, refused = sentence_for(error, self._chat.model_settings), is_refused(error) or is_too_long(error)
+            sentence = sentence_for(error, self._chat.model_settings, with_files=self._sent_media)
+            refused = is_refused(error, self._sent_media) or is_too_long(error)
+            if is_of_file(error, self._sent_media) and not has_media(self.question):  # of an earlier question, then
+                refused = False
+                for question, answer in pairwise(self._earlier):
+                    if has_media(question):
+                        state_of(answer)["refused"] = True
             self._end("failed", error=sentence, refused=refused, unsent=isinstance(error, Refusal))
         else:
             self._end("complete", ended=self._state.get("ended", NO_END))
@@ -134,9 +151,10 @@ class Turn:
         seen = messages_that_fit(self._earlier, self.question, system_prompt, model, settings, share)
         if unseen := unseen_questions(self._earlier, seen):
             self._state["unseen"] = unseen
+        self._sent_media = any(map(has_media, [*seen, self.question]))
         if unread := sum(is_unread(file, profile) for each in [*seen, self.question] for file in files_of(each)):
             self._state["unread"] = unread
-        opening = [OPENING] if settings["begins_with_user"] and seen and seen[0].type == "ai" else []
+        opening = [WAVE] if settings["begins_with_user"] and seen and seen[0].type == "ai" else []
         history = InMemoryChatMessageHistory(messages=[*opening, *seen])
         try:
             await self._invoke(build_chain(model, system_prompt, history, self._grow, files_of(self.question)))
@@ -181,7 +199,7 @@ class Turn:
             if first:  # each later word would wake every page that follows, only to go on waiting
                 self._changed.notify_all()
         if 0 < self._chat.settings["answer_letters"] < self._length():
-            self._limit.reschedule(0)
+            self._deadline.reschedule(0)
 
     def _end(self, status: str, **details: Any) -> None:
         with self._changed:

@@ -116,11 +116,11 @@ def _text(text: str) -> str:
 
 def _content(content: Any) -> Any:
     if isinstance(content, str):
-        return _text(content)
+        content = [{"text": content}]
     first, *files = content
-    if len(files) > MAX_FILES:
-        raise ValueError("too many files")
-    return [{"type": "text", "text": _text(first["text"])}, *map(_file, files)]
+    if len(files) > MAX_FILES or not first["text"].strip():
+        raise ValueError("too many files, or no question")
+    return _text(first["text"]) if not files else [{"type": "text", "text": _text(first["text"])}, *map(_file, files)]
 
 
 def _file(block: dict[str, Any]) -> dict[str, Any]:

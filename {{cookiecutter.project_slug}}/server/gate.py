@@ -27,6 +27,7 @@ OPENING_SECONDS = 0.5  # then the next page opens all the same: this one waits f
 # Of sessions without a connection, Streamlit keeps the last 128. So it takes a lost connection for open until then, and
 # of all that come back, at most so many are without one at once.
 ABSENCE_SECONDS = 60
+MOST_ABSENT = 1000
 MOST_COME_BACK = 32
 # What our page sends. Of the rest, "clear cache" takes away what all sessions share, and some of it writes files.
 WANTED = {"rerun_script", "app_heartbeat", "file_urls_request", "deferred_file"}
@@ -39,6 +40,7 @@ class _Session:
     def __init__(self) -> None:
         self.over = asyncio.Event()  # set while no run is in progress
         self.over.set()
+        self.drawn = False  # whether a run has begun
         self.all_read = True  # whether all that its connection brought has entered
         self.waiting = 0  # how many wait for the end of the run
         self.watched = threading.Condition()  # notified when one begins to wait
@@ -116,8 +118,10 @@ class OneEventAtATime:
                 gone.set()
                 if session.connection is connection:  # then Streamlit ends the run, too
                     await session.rest()
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(connection.wait(), ABSENCE_SECONDS)
+                    if session.drawn and not _absent.locked():
+                        async with _absent:
+                            with suppress(TimeoutError):
+                                await asyncio.wait_for(connection.wait(), ABSENCE_SECONDS)
             elif event.HasField("rerun_script"):
                 await session.rest()
                 session.over.clear()
@@ -129,6 +133,7 @@ class OneEventAtATime:
             told = ForwardMsg.FromString(message.get("bytes") or b"")
             if told.HasField("new_session"):  # also for a run that an edit of a file has begun
                 _sessions[told.new_session.initialize.session_id] = session
+                session.drawn = True
                 session.over.clear()
             elif told.HasField("script_finished") and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 session.over.set()
@@ -171,6 +176,7 @@ def follows_a_lost_session() -> bool:
 
 _opening = asyncio.Lock()
 _coming_back = asyncio.Semaphore(MOST_COME_BACK)
+_absent = asyncio.Semaphore(MOST_ABSENT)
 
 
 async def _open(session: _Session) -> None:

@@ -142,7 +142,24 @@ def test_a_long_answer_is_its_parts_and_a_word_more_costs_the_same_however_long_
 
 
 @pytest.mark.parametrize(
-    "piece", [r"\(", r"\[", "`", r"\(\[", "[", "![", "$", "$5 ab ", "$$\n", "*", "**\u3002a", ">", "- a\n", ":a:"]
+    "piece",
+    [
+        r"\(",
+        r"\[",
+        "`",
+        r"\(\[",
+        "[",
+        "![",
+        "$",
+        "$5 ab ",
+        "$$\n",
+        "*",
+        "**\u3002a",
+        ">",
+        "- a\n",
+        ":a:",
+        pytest.param(":" + "a" * 16_000, id="a word"),
+    ],
 )
 def test_a_bomb_takes_no_longer_than_its_length(piece: str) -> None:
     def seconds(length: int) -> float:
