@@ -18,6 +18,9 @@
   // Streamlit's fields would take nothing of a text that is too long, and its chat input would send a question without
   // the files in red: both without a word.
   const MAX_LETTERS = 100_000
+  // Of a file that a server refuses, Streamlit gives the status alone; a proxy may make another of a 403.
+  const REFUSED = "The file did not arrive. If this page is inside another site's, open it in a tab of its own."
+  const TOO_LARGE = "The file is too large for a server on the way, or this session has sent too many."
   const problemWith = ({ type, target, key, shiftKey, isComposing, data }, input) => {
     if (type === "beforeinput") {
       const length = target.value.length - (target.selectionEnd - target.selectionStart) + (data?.length ?? 0)
@@ -28,7 +31,9 @@
     const sends = type === "click" ? target.closest("button[aria-label^=Send]") : key === "Enter" && !shiftKey
     const why = input.querySelector("[aria-invalid=true] [role=alert]")
     if (!sends || isComposing || !why) return ""
-    return `${why.textContent.replace("Error: ", "")} Take off the file in red first.`
+    const said = why.textContent.replace("Error: ", "")
+    const reason = !said.startsWith("AxiosError") ? said : said.endsWith("413") ? TOO_LARGE : REFUSED
+    return `${reason} Take off the file in red first.`
   }
   const check = (event) => {
     const input = event.target.closest("[data-testid=stChatInput], [data-testid=stTextArea]")

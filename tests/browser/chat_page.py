@@ -11,15 +11,16 @@ from playwright.sync_api import Locator, Page, expect
 class ChatPage:
     """What one does and sees at the page."""
 
-    def __init__(self, page: Page, port: int) -> None:
+    def __init__(self, page: Page, port: int, url: str = "") -> None:
         """Open the page and wait until one can type.
 
         Parameters:
             page: A new tab.
             port: Where the app listens on loopback.
+            url: Its address, if that is another.
         """
         self.page = page
-        page.goto(f"http://127.0.0.1:{port}")
+        page.goto(url or f"http://127.0.0.1:{port}")
         expect(self.input).to_be_visible(timeout=60_000)
 
     @property

@@ -12,6 +12,7 @@ from chat.row import Row
 from chat.session import Chat
 from chat.turn import Turn, running_turn, turns_of_session
 from server.gate import follows_a_lost_session
+from server.lifespan import ending
 
 LATEST = 10  # messages drawn at first; up to 9 more, so that those on the page seldom change places
 MORE = 50
@@ -69,6 +70,8 @@ def _follow(turn: Turn, thoughts: DeltaGenerator, text: DeltaGenerator) -> None:
         else:
             _draw_thoughts(thoughts, turn.answer)
             text.skeleton(40)
+        if ending.is_set():
+            thoughts.warning("The server restarts: this answer has a few seconds to end.")
 
 
 def _draw_thoughts(place: DeltaGenerator, answer: BaseMessage) -> None:

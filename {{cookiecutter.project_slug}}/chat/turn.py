@@ -35,6 +35,7 @@ from chat.history import BaseChatMessageHistory, InMemoryChatMessageHistory
 from chat.message import AnswerState, clean, files_of, has_media, split_thinking, state_of, text_of, thoughts_in
 from chat.session import Chat, session
 from server.gate import watch_for_events
+from server.lifespan import ending, let_end
 from server.loop import loop
 
 # Each redraw sends the whole answer again, so words that come are joined for this long, and longer in a long answer.
@@ -68,6 +69,7 @@ class Turn:
         self._changed = threading.Condition()
         self._words, self._thoughts, self._joined = StringIO(), StringIO(), 0
         self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
+        let_end(self._task, chat.settings["shutdown_seconds"])
         weakref.finalize(session(), self._task.cancel)  # then nobody can come back to it
 
     @property
@@ -96,7 +98,7 @@ class Turn:
     def _visible(self) -> tuple[str, ...]:
         with self._changed:
             self._join()
-        return self.answer.text, self._state.get("thinking", ""), self.note
+        return self.answer.text, self._state.get("thinking", ""), self.note, "ending" * ending.is_set()
 
     def _join(self) -> None:
         """Put what has come into the answer."""

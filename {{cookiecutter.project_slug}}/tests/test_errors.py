@@ -143,9 +143,7 @@ def test_what_servers_say_is_one_sentence_with_what_to_do(server: ModelServer) -
     assert wrong == {}
 
 
-def asked_without_a_page(
-    settings: dict[str, Any] | None = None, with_files: bool = False
-) -> tuple[str, BaseException]:
+def asked_without_a_page(settings: dict[str, Any] | None = None, with_files: bool = False) -> tuple[str, BaseException]:
     """Return the model's answer, or the sentence that the page would show instead and what it is for."""
     settings = settings or read_settings()
 
