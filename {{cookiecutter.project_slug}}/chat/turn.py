@@ -18,19 +18,10 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.messages.ai import add_usage
 from langchain_core.runnables import Runnable
 
+from chat import errors
 from chat.chain import build_chain, is_unread
 from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions, without_refused
-from chat.errors import (
-    NO_END,
-    ChatError,
-    Refusal,
-    end_sentence,
-    is_of_file,
-    is_refused,
-    is_too_long,
-    retry_after,
-    sentence_for,
-)
+from chat.errors import ChatError, Refusal
 from chat.history import BaseChatMessageHistory, InMemoryChatMessageHistory
 from chat.message import AnswerState, clean, files_of, has_media, split_thinking, state_of, text_of, thoughts_in
 from chat.session import Chat, session
@@ -128,16 +119,18 @@ class Turn:
             logging.getLogger(__name__).warning("No answer: %s", type(error).__name__)  # its text may hold a key
             if self._deadline.expired() and self._length():
                 self._end("complete", ended=LIMIT_REACHED)
-            sentence = sentence_for(error, self._chat.model_settings, with_files=self._sent_media)
-            refused = is_refused(error, self._sent_media) or is_too_long(error)
-            if is_of_file(error, self._sent_media) and not has_media(self.question):  # of an earlier question, then
+            sentence = errors.sentence_for(error, self._chat.model_settings, with_files=self._sent_media)
+            refused = errors.is_refused(error, self._sent_media) or errors.is_too_long(error)
+            if errors.is_of_file(error, self._sent_media) and not has_media(
+                self.question
+            ):  # of an earlier question, then
                 refused = False
                 for question, answer in pairwise(self._earlier):
                     if has_media(question):
                         state_of(answer)["refused"] = True
             self._end("failed", error=sentence, refused=refused, unsent=isinstance(error, Refusal))
         else:
-            self._end("complete", ended=self._state.get("ended", NO_END))
+            self._end("complete", ended=self._state.get("ended", errors.NO_END))
         finally:  # whatever else ends it, no page waits for it for ever
             self._end("failed", error="The answer was interrupted: try again.")
             self._earlier = []  # they may be many, and the session keeps its turns
@@ -161,7 +154,7 @@ class Turn:
         try:
             await self._invoke(build_chain(model, system_prompt, history, self._grow, files_of(self.question)))
         except Exception as error:
-            if not (smaller and len(seen) > 1 and is_too_long(error)) or self._length():
+            if not (smaller and len(seen) > 1 and errors.is_too_long(error)) or self._length():
                 raise
             await self._answer_with(*smaller)
         if self.running and not self._visible()[0]:
@@ -177,7 +170,7 @@ class Turn:
                 await chain.ainvoke({"question": text_of(self.question)})  # the answer grows inside the chain
                 return
             except Exception as error:
-                wait = retry_after(error)
+                wait = errors.retry_after(error)
                 if wait is None or time.monotonic() + wait > until or self._length():
                     raise
             for seconds in range(max(1, ceil(wait)), 0, -1):
@@ -194,7 +187,7 @@ class Turn:
             self._thoughts.write(thoughts_in(chunk))
             if self._length() > self._joined * 1.02:  # a long answer is not copied for each word
                 self._join()
-            if (ended := end_sentence(chunk.response_metadata)) is not None:
+            if (ended := errors.end_sentence(chunk.response_metadata)) is not None:
                 self._state["ended"] = ended
             if now := chunk.usage_metadata:  # one that counts the question, too, is of the whole answer so far
                 self.answer.usage_metadata = add_usage(None if now["input_tokens"] else self.answer.usage_metadata, now)
