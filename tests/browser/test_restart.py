@@ -47,7 +47,7 @@ def test_a_restart_is_said_and_nothing_typed_is_lost(
             expect(chat.errors).to_have_count(1)
             expect(chat.input).to_have_value("And now?")
             chat.screenshot(screenshots / f"restart-{width}.png")
-            chat.input.press("Enter")
+            chat.send()
             expect(chat.messages).to_have_count(3)
             chat.wait_for_the_end()
             expect(said).to_be_visible()

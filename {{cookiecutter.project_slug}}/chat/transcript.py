@@ -58,7 +58,10 @@ def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
             below.caption(note)
         if error := state.get("error"):
             below.error(error)
-    return Row(answer, below)
+    row = Row(answer, below)
+    if (turns := turns_of_session()) and turns[-1].answer is answer:  # of the others, it has been said
+        row.announce(turns[-1].begun, *filter(None, notes), reads_answer=state.get("status") == "complete")
+    return row
 
 
 def _follow(turn: Turn, thoughts: DeltaGenerator, text: DeltaGenerator) -> None:
