@@ -20,7 +20,7 @@ from langchain_core.runnables import Runnable
 from chat.chain import build_chain, is_unread
 from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions, without_refused
 from chat.errors import NO_END, ChatError, Refusal, end_sentence, is_refused, is_too_long, retry_after, sentence_for
-from chat.history import BaseChatMessageHistory, InMemoryChatMessageHistory
+from chat.history import History, InMemoryChatMessageHistory
 from chat.message import AnswerState, clean, files_of, split_thinking, state_of, text_of, thoughts_in
 from chat.session import Chat, session
 from server.gate import watch_for_events
@@ -45,7 +45,8 @@ class Turn:
 
     def __init__(self, question: HumanMessage, chat: Chat, refusal: str = "") -> None:
         """Put the question into the history and start to ask the model; the parameters are those of `start`."""
-        self._earlier = without_refused(chat.history.messages)
+        self._earlier = without_refused(chat.history.latest())
+        self._before = (chat.history.length - len(chat.history.messages)) // 2  # questions that are not among them
         self.question, self.begun = question, time.monotonic()
         self.note = ""
         # Versions of an answer share its id, and so the row of buttons below it, and its focus.
@@ -53,11 +54,13 @@ class Turn:
         self.answer = AIMessage("", id=f"answer to {question.id}", response_metadata=dict(state))
         chat.history.add_messages([self.question, self.answer])
         self._chat = chat
-        self._refusal = refusal
+        self._refusal, self._problem = refusal, chat.history.problem
         self._changed = threading.Condition()
         self._words, self._thoughts, self._joined = StringIO(), StringIO(), 0
         self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
-        weakref.finalize(session(), self._task.cancel)  # then nobody can come back to it
+        chat.history.follow(self)
+        if not chat.history.outlives_session:
+            weakref.finalize(session(), self._task.cancel)  # then nobody can come back to it
 
     @property
     def running(self) -> bool:
@@ -86,6 +89,12 @@ class Turn:
         with self._changed:
             self._join()
         return self.answer.text, self._state.get("thinking", ""), self.note
+
+    def snapshot(self) -> tuple[bool, AIMessage]:
+        """Return whether the answer goes on, and what it has grown to."""
+        with self._changed:
+            self._join()
+            return self.running, self.answer.model_copy(deep=True)
 
     def _join(self) -> None:
         """Put what has come into the answer."""
@@ -121,18 +130,21 @@ class Turn:
             self._end("complete", ended=self._state.get("ended", NO_END))
         finally:  # whatever else ends it, no page waits for it for ever
             self._end("failed", error="The answer was interrupted: try again.")
+            self._chat.history.finish(self)
             self._earlier = []  # they may be many, and the session keeps its turns
 
     async def _answer_with(self, share: float, *smaller: float) -> None:
         """Let the answer grow, with the chat filling this share of the context, or a smaller one if it is too long."""
         if self._refusal:
             raise Refusal(self._refusal)
+        if self._problem:
+            raise ChatError(self._problem)
         if not self._chat.model:
             raise ChatError("There is no model to ask right now: the page says why. Then try again.")
         model, settings, profile = self._chat.model, self._chat.model_settings, self._chat.model.profile or {}
         system_prompt = self._chat.read_system_prompt()
         seen = messages_that_fit(self._earlier, self.question, system_prompt, model, settings, share)
-        if unseen := unseen_questions(self._earlier, seen):
+        if unseen := self._before + unseen_questions(self._earlier, seen):
             self._state["unseen"] = unseen
         if unread := sum(is_unread(file, profile) for each in [*seen, self.question] for file in files_of(each)):
             self._state["unread"] = unread
@@ -235,10 +247,11 @@ def start(question: HumanMessage, chat: Chat, refusal: str = "") -> None:
     turns_of_session().append(Turn(question, chat, refusal))
 
 
-def running_turn(history: BaseChatMessageHistory) -> Turn | None:
+def running_turn(history: History) -> Turn | None:
     """Return the turn whose answer still grows at the end of this history, if there is one."""
     last = history.messages[-1] if history.messages else None
-    return next((turn for turn in turns_of_session() if turn.running and turn.answer is last), None)
+    turns = (*turns_of_session(), *history.followed())
+    return next((turn for turn in turns if turn.running and turn.answer is last), None)
 
 
 def turns_of_session() -> list[Turn]:

@@ -26,12 +26,12 @@ def offer(chat: Chat) -> None:
     expander = st.sidebar.expander("Export and import", icon=":material/save:", key="app.export", on_change="rerun")
     if not expander.open:  # nobody looks, and it would take a tenth of the time of drawing a new page
         return
-    messages = chat.history.messages  # not a copy: the chat goes on after this is drawn
-    begun = _has_begun(messages)
+    begun = _has_begun(chat.history.messages)
+    whole = chat.history.whole  # called at the click: the chat goes on after this is drawn
     with expander:
         row = st.container(horizontal=True)
-        row.download_button("Markdown", lambda: _to_markdown(messages), "chat.md", "text/markdown", on_click="ignore")
-        row.download_button("JSON", lambda: _to_json(messages), "chat.json", "application/json", on_click="ignore")
+        row.download_button("Markdown", lambda: _to_markdown(whole()), "chat.md", "text/markdown", on_click="ignore")
+        row.download_button("JSON", lambda: _to_json(whole()), "chat.json", "application/json", on_click="ignore")
         st.file_uploader(
             "Import JSON",
             "json",
@@ -81,7 +81,8 @@ def _import(chat: Chat) -> None:
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
         chat.kept["import_problem"] = f"{plain(file.name)} is not an exported chat: nothing was changed."
     else:
-        chat.history.messages[:] = messages
+        chat.history.clear()
+        chat.history.add_messages(messages)
 
 
 def _checked(saved: list[dict[str, Any]]) -> list[BaseMessage]:
