@@ -79,6 +79,13 @@ class StoredHistory(History):
         self.messages.extend(messages)
         self._attempt(self._store)
 
+    def clear(self) -> None:
+        self.messages.clear()
+        self._rows.clear()
+        self._first = 0
+        if self._revision:
+            self._attempt(self._forget)
+
     def refresh(self) -> None:
         self._attempt(self._look)
 
@@ -145,6 +152,10 @@ class StoredHistory(History):
         if self._revision is None:
             self._revision = revision
         self._mine(revision)
+
+    def _forget(self) -> None:
+        store.forget(self.owner, self.id)
+        self._revision = None
 
     def _show(self, row: Row, question: str) -> None:
         self._mine(store.show(row, question))

@@ -251,13 +251,14 @@ def add(
     now = time.time()
     letters = sum(len(text_of(one)) for one in messages)
     questions = [text_of(one) for one in messages if isinstance(one, HumanMessage)]
+    asks = any(map(_grows, messages))  # else it was imported, or could not be stored when it was asked
     with _transaction() as db:
         revision = _touch(db, owner, id, letters, changed=now, deleted=None, kept=kept)
         if revision is None:
             revision = 1
             new = {"name": "", "first": "", "text": "", "revision": revision, "letters": letters, "changed": now}
             db.execute(sa.insert(conversation).values(id=id, owner=owner, kept=kept, **new))
-        _check(db, owner, limits, now)
+        _check(db, owner, limits, now, asks)
         begin = db.scalar(sa.select(sa.func.max(message.c.position) + 1).where(_of_mine(message, owner, id))) or 0
         version = 0
         if at and at.position == begin - len(messages):
@@ -274,10 +275,10 @@ def add(
         rows = [_to_columns(one, files) for one in messages]
         places = [Row(owner, id, begin + number, version) for number in range(len(messages))]
         for place, row, one in zip(places, rows, messages, strict=True):
-            asked = now if isinstance(one, HumanMessage) else None
-            beat = now if one.response_metadata.get("status") == "running" else None
-            key = {"conversation": id, "position": place.position, "version": version}
-            db.execute(sa.insert(message).values(shown=True, asked=asked, beat=beat, **key, **row))
+            row |= {"conversation": id, "position": place.position, "version": version, "shown": True}
+            row["asked"] = now if asks and isinstance(one, HumanMessage) else None
+            row["beat"] = now if _grows(one) else None
+        db.execute(sa.insert(message), rows)
         known = {*db.scalars(sa.select(file.c.hash).where(_of_mine(file, owner, id)))} if files else set()
         for hash, data in files.items():
             if hash not in known:
@@ -288,12 +289,12 @@ def add(
     return revision, name or first, places
 
 
-def _check(db: sa.Connection, owner: str, limits: Limits, now: float) -> None:
+def _check(db: sa.Connection, owner: str, limits: Limits, now: float, asks: bool) -> None:
     mine = conversation.c.owner == owner
     of_mine = sa.select(conversation.c.id).where(mine, conversation.c.changed > now - 86400)
     questions = sa.select(sa.func.count()).where(message.c.conversation.in_(of_mine))
     for most, seconds, span in ((limits.questions_per_minute, 60, "minute"), (limits.questions_per_day, 86400, "day")):
-        if most and (db.scalar(questions.where(message.c.asked > now - seconds)) or 0) >= most:
+        if asks and most and (db.scalar(questions.where(message.c.asked > now - seconds)) or 0) >= most:
             raise ChatError(f"You may ask {most:,} questions in a {span}: wait for one, then try again.")
     chats, letters = db.execute(
         sa.select(sa.func.count(), sa.func.sum(conversation.c.letters)).where(mine, conversation.c.deleted.is_(None))
@@ -391,6 +392,12 @@ def delete(owner: str, id: str, undo: bool = False) -> None:
         _touch(db, owner, id, deleted=None if undo else time.time())
 
 
+def forget(owner: str, id: str) -> None:
+    """Delete a conversation for good."""
+    with _transaction() as db:
+        db.execute(sa.delete(conversation).where(_mine(owner, id)))
+
+
 def tidy(keep_days: int) -> None:
     """Take out, with their files, everybody's conversations that are deleted for good or too old.
 
@@ -402,6 +409,10 @@ def tidy(keep_days: int) -> None:
     gone += [conversation.c.changed < now - keep_days * 86400] if keep_days else []
     with _transaction() as db:
         db.execute(sa.delete(conversation).where(sa.or_(*gone)))
+
+
+def _grows(one: BaseMessage) -> bool:
+    return one.response_metadata.get("status") == "running"
 
 
 def _touch_title(db: sa.Connection, owner: str, id: str, question: str) -> None:
