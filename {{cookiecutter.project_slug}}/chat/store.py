@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -14,7 +14,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from langchain_core.messages import BaseMessage, HumanMessage, message_to_dict, messages_from_dict
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chat.errors import ChatError
@@ -24,6 +24,7 @@ from server.kept import keep
 
 AWAY = "The database with the chats cannot be reached right now: what is new here stays on this page meanwhile."
 NEWER = "The database was written by a later version of this app: update the app, then try again."
+UNKNOWN = "There is no such chat."
 VERSION = "0001"  # the latest of migrations/versions
 UNDO_SECONDS = 3600  # for which a deleted chat can be had back
 LISTED = 50  # chats in the sidebar; a search finds the others
@@ -255,9 +256,11 @@ def add(
     with _transaction() as db:
         revision = _touch(db, owner, id, letters, changed=now, deleted=None, kept=kept)
         if revision is None:
-            revision = 1
-            new = {"name": "", "first": "", "text": "", "revision": revision, "letters": letters, "changed": now}
-            db.execute(sa.insert(conversation).values(id=id, owner=owner, kept=kept, **new))
+            new = {"name": "", "first": "", "text": "", "revision": 0, "letters": letters, "changed": now}
+            with suppress(IntegrityError), db.begin_nested():  # another tab may make it at the same moment
+                db.execute(sa.insert(conversation).values(id=id, owner=owner, kept=kept, **new))
+            if not (revision := _touch(db, owner, id)):
+                raise ChatError(UNKNOWN)
         _check(db, owner, limits, now, asks)
         begin = db.scalar(sa.select(sa.func.max(message.c.position) + 1).where(_of_mine(message, owner, id))) or 0
         version = 0
