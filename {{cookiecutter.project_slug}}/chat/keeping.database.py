@@ -31,6 +31,7 @@ def open_history(chat: Any) -> History:
     history = chat.kept.get("history")
     if not history:
         history = chat.kept["history"] = StoredHistory(chat, visitor())
+    history.settings = chat.settings  # they may have been edited
     history.messages = history.messages  # puts them under the session key
     return history
 
@@ -48,7 +49,7 @@ class StoredHistory(History):
         super().__init__(key=chat.settings["session_key"])
         key = chat.session_key  # a name, where an app has one conversation for each visitor
         self.owner, self.id = owner, key if ID.fullmatch(key) else sha256(f"{owner} {key}".encode()).hexdigest()[:32]
-        self._settings, self._kept = chat.settings, chat.kept
+        self.settings, self._kept = chat.settings, chat.kept
         self.messages = []
         self.title, self.versions = "", {}
         self._revision: int | None = None
@@ -145,7 +146,7 @@ class StoredHistory(History):
             return  # a greeting alone is not worth keeping
         at = next((row for message, row in self._rows.values() if message.id and message.id == new[0].id), None)
         kept = {name: value for name, value in self._kept.items() if isinstance(value, (str, int, dict))}
-        revision, self.title, rows = store.add(self.owner, self.id, new, kept, store.read_limits(self._settings), at)
+        revision, self.title, rows = store.add(self.owner, self.id, new, kept, store.read_limits(self.settings), at)
         earlier = [one for one in self.messages if (row := self._row_of(one)) and row.position < rows[0].position]
         self.messages[:] = [*earlier, *new]
         self._rows |= {id(message): (message, row) for message, row in zip(new, rows, strict=True)}

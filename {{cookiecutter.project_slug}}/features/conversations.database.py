@@ -112,10 +112,10 @@ def choose(chat: Chat) -> None:
 def show_new_title(chat: Chat) -> None:
     """Give the conversation its address once it is stored, and draw the page again when its title has changed."""
     chats: _Chats = session()["conversations"]
-    if chats.title != (title := chat.history.title) and chat.session_key == chats.open:
-        if chats.address != chats.open:
-            chats.go(chats.open)
-        chats.title = title
+    if is_new := bool(chat.history.title) and chats.address != chats.open:
+        chats.go(chats.open)
+    if is_new or chats.title != chat.history.title:
+        chats.title = chat.history.title
         st.rerun()
 
 
