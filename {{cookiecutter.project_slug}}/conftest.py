@@ -1,6 +1,14 @@
 """Each test has a database of its own, a file that is new, and one visitor."""
 
+import os
+
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _database_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """An answer that goes on after its test is written here, and not into the app's own database."""
+    os.environ["DATABASE_URL"] = f"sqlite:///{tmp_path_factory.mktemp('nobody') / 'chats.db'}"
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -55,7 +56,7 @@ class StoredHistory(History):
         self._revision: int | None = None
         self._first = 0  # the position of the first of `messages`
         self._rows: dict[int, tuple[BaseMessage, Row]] = {}  # by identity: where each message stands
-        self._unsaved: list[BaseMessage] = []
+        self._changed: list[BaseMessage] = []  # and not stored yet
         self.refresh()
 
     @property
@@ -63,18 +64,18 @@ class StoredHistory(History):
         return self._first + len(self.messages)
 
     def since(self, start: int) -> Sequence[BaseMessage]:
-        self._attempt(lambda: self._read_from(start - 1))  # its question, if it is an answer
+        self._read_from(start - 1)  # its question, if it is an answer
         return super().since(max(0, start - self._first))
 
     def latest(self) -> Sequence[BaseMessage]:
-        self._attempt(lambda: self._read_from(self.length - FOR_THE_MODEL))
+        self._read_from(self.length - FOR_THE_MODEL)
         return self.messages
 
     def whole(self) -> Sequence[BaseMessage]:
         if not self._first:
             return self.messages
         found = store.load(self.owner, self.id)
-        return [one.message for one in found.messages if one.shown] if found else self.messages
+        return [*(one.message for one in found.messages if one.shown), *self._new()] if found else self.messages
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         self.messages.extend(messages)
@@ -83,7 +84,7 @@ class StoredHistory(History):
     def clear(self) -> None:
         self.messages.clear()
         self._rows.clear()
-        self._first = 0
+        self._first, self.title, self.versions = 0, "", {}
         if self._revision:
             self._attempt(self._forget)
 
@@ -91,8 +92,8 @@ class StoredHistory(History):
         self._attempt(self._look)
 
     def save(self, message: BaseMessage) -> None:
-        self._unsaved.append(message)
-        self._attempt(self._store)
+        self._changed.append(message)
+        self._attempt(self._save)
 
     def show(self, question: BaseMessage, answer: BaseMessage) -> None:
         super().show(question, answer)
@@ -101,7 +102,7 @@ class StoredHistory(History):
 
     def follow(self, turn: Any) -> None:
         if row := self._row_of(turn.answer):
-            writer().follow(row, turn, self._mine)
+            writer().follow(row, turn)
 
     def finish(self, turn: Any) -> None:
         if row := self._row_of(turn.answer):
@@ -131,17 +132,22 @@ class StoredHistory(History):
             self._revision = revision
 
     def _look(self) -> None:
-        self._store()
-        revision = store.revision(self.owner, self.id)
-        if revision != self._revision:
+        self._save()
+        if self._revision != store.revision(self.owner, self.id):
             self._load(max(AT_FIRST, len(self.messages) + 2))
+        self._store()
+
+    def _save(self) -> None:
+        while self._changed:
+            if row := self._row_of(self._changed[0]):
+                self._mine(store.save(row, self._changed[0]))
+            del self._changed[0]
+
+    def _new(self) -> list[BaseMessage]:
+        return [message for message in self.messages if id(message) not in self._rows]
 
     def _store(self) -> None:
-        while self._unsaved:
-            if row := self._row_of(self._unsaved[0]):
-                self._mine(store.save(row, self._unsaved[0]))
-            del self._unsaved[0]
-        new = [message for message in self.messages if id(message) not in self._rows]
+        new = self._new()
         if not any(isinstance(message, HumanMessage) for message in new):
             return  # a greeting alone is not worth keeping
         at = next((row for message, row in self._rows.values() if message.id and message.id == new[0].id), None)
@@ -162,8 +168,11 @@ class StoredHistory(History):
         self._mine(store.show(row, question))
 
     def _read_from(self, start: int) -> None:
-        more = self._first - max(0, start)
-        if more > 0 and (found := store.load(self.owner, self.id, more, self._first)):
+        if (more := self._first - max(0, start)) > 0:
+            self._attempt(partial(self._read, more))
+
+    def _read(self, more: int) -> None:
+        if found := store.load(self.owner, self.id, more, self._first):
             self._rows |= {id(one.message): (one.message, one.row) for one in found.messages}
             self.messages[:0] = [one.message for one in found.messages]
             self._first -= more
@@ -175,7 +184,7 @@ class StoredHistory(History):
             return
         if self._revision is None:
             self._kept |= found.kept
-        new = [message for message in self.messages if id(message) not in self._rows]
+        new = self._new()
         while new and not isinstance(new[0], HumanMessage):
             del new[0]  # the greeting, which is there already
         stored = [self._alive(one) for one in found.messages]
@@ -192,7 +201,7 @@ class StoredHistory(History):
             return one._replace(message=turn.answer)
         if state_of(one.message).get("status") == "running" and (one.beat or 0) < time.time() - BEAT_SECONDS:
             one.message.response_metadata |= {"status": "failed", "error": BROKE_OFF}
-            store.save(one.row, one.message)
+            store.write([(one.row, False, one.message)])
         return one
 
 
@@ -229,8 +238,10 @@ class _Elsewhere:
             self._look()
 
     def stop(self) -> None:
-        self.answer.response_metadata["status"] = "stopped"
-        store.stop(self._row, self.answer)
+        state = {**self.answer.response_metadata, "status": "stopped"}
+        with suppress(ChatError):  # the button stays, to be pressed again
+            store.stop(self._row, self.answer.model_copy(update={"response_metadata": state}))
+            self.answer.response_metadata = state
 
     def _look(self) -> None:
         try:

@@ -308,33 +308,31 @@ def _check(db: sa.Connection, owner: str, limits: Limits, now: float, asks: bool
         raise ChatError(f"Your chats come to more than {limits.megabytes:,} MB: delete some, then try again.")
 
 
-def write(answers: Sequence[tuple[Row, bool, BaseMessage]]) -> dict[Row, int]:
-    """Write what answers have grown to, all in one transaction.
-
-    Returns the revision of each conversation in which one has ended, by that answer's row, and 0 for an answer that
-    goes on here but that somebody has stopped or deleted.
+def write(answers: Sequence[tuple[Row, bool, BaseMessage]]) -> set[Row]:
+    """Write what answers have grown to, all in one transaction; return those that somebody has stopped or deleted.
 
     Parameters:
         answers: Where each stands, whether it goes on, and what it is.
     """
-    told = {}
+    stopped = set()
     with _transaction() as db:
-        for row, goes_on, answer in sorted(answers, key=lambda each: each[0]):  # else two could wait for each other
+        for row, goes_on, answer in sorted(answers, key=lambda each: each[0]):
             columns = {**_to_columns(answer, {}), "beat": time.time() if goes_on else None}
-            if goes_on:
-                wanted = sa.func.coalesce(message.c.beat, 1) != 0
-                done = db.execute(sa.update(message).where(_at(row), wanted).values(columns))
-                if not done.rowcount:
-                    told[row] = 0
-            elif revision := _touch(db, row.owner, row.conversation, len(answer.text)):
-                db.execute(sa.update(message).where(_at(row)).values(columns))
-                told[row] = revision
-    return told
+            wanted = sa.func.coalesce(message.c.beat, 1) != 0 if goes_on else sa.true()
+            if not goes_on:  # first the conversation, as everywhere, else two could wait for each other
+                letters = {"letters": conversation.c.letters + len(answer.text)}
+                db.execute(sa.update(conversation).where(_mine(row.owner, row.conversation)).values(letters))
+            if not db.execute(sa.update(message).where(_at(row), wanted).values(columns)).rowcount:
+                stopped.add(row)
+    return stopped
 
 
 def save(row: Row, changed: BaseMessage) -> int | None:
     """Write a message that has been changed; return its conversation's revision."""
-    return write([(row, False, changed)]).get(row)
+    with _transaction() as db:
+        revision = _touch(db, row.owner, row.conversation)
+        db.execute(sa.update(message).where(_at(row)).values(_to_columns(changed, {})))
+    return revision
 
 
 def look(row: Row) -> Stored | None:

@@ -1,17 +1,20 @@
 """What grows is written down each second: all answers of the process in one transaction."""
 
 import asyncio
-import logging
-from collections.abc import Callable, Sequence
+import atexit
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from chat import store
 from chat.errors import ChatError
+from chat.message import state_of
 from chat.store import Row
 from server.kept import keep
 from server.loop import loop
 
 SECONDS = 1
+ENDED = "The answer broke off, for the server was stopped: try again."
 
 
 class Writer:
@@ -19,20 +22,13 @@ class Writer:
 
     def __init__(self) -> None:
         self.turns: dict[Row, Any] = {}
-        self._told: dict[Row, Callable[[int], None]] = {}
         self._one_at_a_time = asyncio.Lock()  # else an older state could come after the end
-        self._tasks: set[Any] = set()
+        atexit.register(self._close)
 
-    def follow(self, row: Row, turn: Any, on_end: Callable[[int], None]) -> None:
-        """Write this turn's answer from now on.
-
-        Parameters:
-            row: Where it stands.
-            turn: Lets it grow.
-            on_end: Is called with the conversation's revision once its end has been written.
-        """
+    def follow(self, row: Row, turn: Any) -> None:
+        """Write from now on what this turn's answer, which stands there, grows to."""
         idle = not self.turns
-        self.turns[row], self._told[row] = turn, on_end
+        self.turns[row] = turn
         if idle:
             self._start(self._beat())
 
@@ -41,9 +37,7 @@ class Writer:
         self._start(self._write([row]))
 
     def _start(self, work: Any) -> None:
-        task = asyncio.run_coroutine_threadsafe(work, loop)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        asyncio.run_coroutine_threadsafe(work, loop)
 
     async def _beat(self) -> None:
         while self.turns:
@@ -54,18 +48,26 @@ class Writer:
         async with self._one_at_a_time:
             answers = [(row, *self.turns[row].snapshot()) for row in rows if row in self.turns]
             try:
-                told = await asyncio.to_thread(store.write, answers)
+                stopped = await asyncio.to_thread(store.write, answers)
             except ChatError:  # the next beat tries again
                 return
-            except Exception as error:
-                logging.getLogger(__name__).error("Answers were not written: %s", type(error).__name__)
+            except RuntimeError:  # Python is about to end: `_close` writes them
                 return
             for row, goes_on, _ in answers:
                 if not goes_on:
-                    self._told.pop(row)(told.get(row, 0))
                     del self.turns[row]
-                elif row in told:
+                elif row in stopped:
                     self.turns[row].stop()
+
+
+    def _close(self) -> None:
+        """Write what there is when the process ends, and that the answers end with it."""
+        answers = [(row, False, turn.snapshot()[1]) for row, turn in self.turns.items()]
+        for _, _, answer in answers:
+            if state_of(answer)["status"] == "running":
+                answer.response_metadata |= {"status": "failed", "error": ENDED}
+        with suppress(ChatError):
+            store.write(answers)
 
 
 def writer() -> Writer:
