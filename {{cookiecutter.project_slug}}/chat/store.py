@@ -30,42 +30,12 @@ UNDO_SECONDS = 3600  # for which a deleted chat can be had back
 LISTED = 50  # chats in the sidebar; a search finds the others
 TITLE_LETTERS = 60
 
-tables = sa.MetaData()
-conversation = sa.Table(
-    "conversation",
-    tables,
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("owner", sa.String(64), nullable=False),
-    sa.Column("name", sa.Text, nullable=False),  # what the user has called it
-    sa.Column("first", sa.Text, nullable=False),  # its first question's beginning
-    sa.Column("text", sa.Text, nullable=False),  # the name for the search, which ignores case
-    sa.Column("kept", sa.JSON, nullable=False),  # what features keep with it
-    sa.Column("revision", sa.Integer, nullable=False),  # goes up with each change that others should see
-    sa.Column("letters", sa.BigInteger, nullable=False),  # of all that is stored with it
-    sa.Column("changed", sa.Double, nullable=False),
-    sa.Column("deleted", sa.Double),
-    sa.Index("conversation_by_owner", "owner", "changed"),
-)
-message = sa.Table(
-    "message",
-    tables,
-    sa.Column("conversation", sa.ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("position", sa.Integer, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("shown", sa.Boolean, nullable=False),
-    sa.Column("asked", sa.Double),  # when, of a question
-    sa.Column("beat", sa.Double),  # when an answer that grows was last written; 0 if somebody wants it to stop
-    sa.Column("text", sa.Text, nullable=False),  # for the search, which ignores case
-    sa.Column("data", sa.JSON, nullable=False),  # LangChain's form of a message; not JSONB, which refuses some texts
-    sqlite_with_rowid=False,
-)
-file = sa.Table(
-    "file",
-    tables,
-    sa.Column("conversation", sa.ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("hash", sa.String(64), primary_key=True),  # of its content: in each version of a question it is the same
-    sa.Column("data", sa.Text, nullable=False),
-)
+# What the columns hold, and their types, is in migrations/; those with a type here are turned into Python's own.
+_names = ("id", "owner", "name", "first", "text", "revision", "letters", "changed", "deleted")
+conversation = sa.table("conversation", *map(sa.column, _names), sa.column("kept", sa.JSON))
+_names = ("conversation", "position", "version", "asked", "beat", "text")
+message = sa.table("message", *map(sa.column, _names), sa.column("shown", sa.Boolean), sa.column("data", sa.JSON))
+file = sa.table("file", *map(sa.column, ("conversation", "hash", "data")))
 
 
 class Row(NamedTuple):
@@ -174,7 +144,7 @@ def _mine(owner: str, id: str) -> Any:
     return sa.and_(conversation.c.id == id, conversation.c.owner == owner)
 
 
-def _of_mine(table: sa.Table, owner: str, id: str) -> Any:
+def _of_mine(table: sa.TableClause, owner: str, id: str) -> Any:
     return table.c.conversation.in_(sa.select(conversation.c.id).where(_mine(owner, id)))
 
 

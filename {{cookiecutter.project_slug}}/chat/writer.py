@@ -59,7 +59,6 @@ class Writer:
                 elif row in stopped:
                     self.turns[row].stop()
 
-
     def _close(self) -> None:
         """Write what there is when the process ends, and that the answers end with it."""
         answers = [(row, False, turn.snapshot()[1]) for row, turn in self.turns.items()]

@@ -111,7 +111,7 @@ def test_what_is_asked_is_stored_before_the_model_is(server: ModelServer) -> Non
     wait_until(lambda: stored(id)[-1].text == "One")
     turn.stop()
     wait_until(lambda: state_of(stored(id)[-1])["status"] == "stopped")
-    assert not writer().turns
+    wait_until(lambda: not writer().turns)
 
 
 def test_an_answer_goes_on_when_its_page_is_gone(page: AppTest, server: ModelServer) -> None:

@@ -13,14 +13,14 @@ def upgrade() -> None:
         "conversation",
         sa.Column("id", sa.String(32), primary_key=True),
         sa.Column("owner", sa.String(64), nullable=False),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("first", sa.Text, nullable=False),
-        sa.Column("text", sa.Text, nullable=False),
-        sa.Column("kept", sa.JSON, nullable=False),
-        sa.Column("revision", sa.Integer, nullable=False),
-        sa.Column("letters", sa.BigInteger, nullable=False),
-        sa.Column("changed", sa.Double, nullable=False),
-        sa.Column("deleted", sa.Double),
+        sa.Column("name", sa.Text, nullable=False),  # what the user has called it
+        sa.Column("first", sa.Text, nullable=False),  # its first question's beginning
+        sa.Column("text", sa.Text, nullable=False),  # the name for the search, which ignores case
+        sa.Column("kept", sa.JSON, nullable=False),  # what features keep with it
+        sa.Column("revision", sa.Integer, nullable=False),  # goes up with each change that others should see
+        sa.Column("letters", sa.BigInteger, nullable=False),  # of all that is stored with it
+        sa.Column("changed", sa.Double, nullable=False),  # when something was last asked
+        sa.Column("deleted", sa.Double),  # when
         sa.Index("conversation_by_owner", "owner", "changed"),
     )
     op.create_table(
@@ -29,16 +29,16 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("version", sa.Integer, primary_key=True),
         sa.Column("shown", sa.Boolean, nullable=False),
-        sa.Column("asked", sa.Double),
-        sa.Column("beat", sa.Double),
-        sa.Column("text", sa.Text, nullable=False),
-        sa.Column("data", sa.JSON, nullable=False),
+        sa.Column("asked", sa.Double),  # when, of a question
+        sa.Column("beat", sa.Double),  # when an answer that grows was last written; 0 if somebody wants it to stop
+        sa.Column("text", sa.Text, nullable=False),  # for the search
+        sa.Column("data", sa.JSON, nullable=False),  # LangChain's form of it; not JSONB, which refuses some texts
         sqlite_with_rowid=False,
     )
     op.create_table(
         "file",
         _of_conversation(),
-        sa.Column("hash", sa.String(64), primary_key=True),
+        sa.Column("hash", sa.String(64), primary_key=True),  # of its content: each version of a question has the same
         sa.Column("data", sa.Text, nullable=False),
     )
 
