@@ -127,6 +127,7 @@ BAD = {
     "project_slug": [" ", ".hidden", "-dash", "a/b", "a\\b", "CON", "nul", "com1.x", "a b", "é"],
     "model_provider": ["nobody", ["openai"]],
     "model_name": ["", "a b", "a\tb", "a\x07b"],
+    "conversations": ["", "accounts", "Database"],
     "session_key": ["", " ", 'a"b', "a'b", "a\\b", "a\nb", "app.question", "app.turn", "app.api_key", "$$ID"],
     "system_prompt": ["a\x00b", "a\x1bb", "a\x85b"],
     "greeting": ["\x07", "a\rb", True, ["Hi"]],

@@ -28,48 +28,33 @@ __all__ = [
 
 
 class History(StreamlitChatMessageHistory):
-    """The guide's history, and what is done with one; nobody needs to know whether it is kept elsewhere, too.
-
-    One that is need not have all in `messages`, but the latest.
-    """
+    """The guide's history, and what else is done with one; nobody needs to know whether it is kept elsewhere, too."""
 
     outlives_session = False
     title = ""  # where it is kept under one
     problem = ""  # the sentence for why what is new could not be kept
     versions: dict[str | None, list[list[BaseMessage]]]  # of a question and its answer, by the question's id
 
-    @property
-    def length(self) -> int:
-        """How many messages there are."""
-        return len(self.messages)
-
-    def since(self, start: int) -> Sequence[BaseMessage]:
-        """Return the messages from that one on; an answer comes with its question."""
-        return self.messages[start - 1 if start and self.messages[start].type == "ai" else start :]
-
-    def latest(self) -> Sequence[BaseMessage]:
-        """Return as many messages as a model may see."""
-        return self.messages
-
-    def whole(self) -> Sequence[BaseMessage]:
-        """Return all messages."""
-        return self.messages
-
     def refresh(self) -> None:
         """Look for what others have changed."""
+
+    def reach(self, most: int | None = None) -> int:
+        """See to it that the latest messages are in `messages`; return how many earlier ones are not.
+
+        Parameters:
+            most: How many there should be, if there are as many; None for all.
+        """
+        return 0
 
     def save(self, message: BaseMessage) -> None:
         """Keep a change of this message."""
 
-    def show(self, question: BaseMessage, answer: BaseMessage) -> None:
+    def show(self, version: Sequence[BaseMessage]) -> None:
         """Put another version in the place of the last question and its answer."""
-        self.messages[-2:] = [question, answer]
+        self.messages[-2:] = version
 
     def follow(self, turn: Any) -> None:
-        """Keep an answer as it grows."""
-
-    def finish(self, turn: Any) -> None:
-        """Keep an answer that has just ended."""
+        """Keep an answer as it grows; is called once it has begun, and once it has ended."""
 
     def followed(self) -> Sequence[Any]:
         """Return the turns of others."""

@@ -21,7 +21,6 @@ from server.gate import watch_for_events
 from server.visitor import visitor
 
 AT_FIRST = 20  # messages that are read when a conversation is opened
-FOR_THE_MODEL = 200  # and when something is asked in it
 BEAT_SECONDS = 10  # without a word from whoever let an answer grow, and it has broken off
 BROKE_OFF = "The answer broke off: try again."
 ID = re.compile("[0-9a-f]{32}")
@@ -59,23 +58,11 @@ class StoredHistory(History):
         self._changed: list[BaseMessage] = []  # and not stored yet
         self.refresh()
 
-    @property
-    def length(self) -> int:
-        return self._first + len(self.messages)
-
-    def since(self, start: int) -> Sequence[BaseMessage]:
-        self._read_from(start - 1)  # its question, if it is an answer
-        return super().since(max(0, start - self._first))
-
-    def latest(self) -> Sequence[BaseMessage]:
-        self._read_from(self.length - FOR_THE_MODEL)
-        return self.messages
-
-    def whole(self) -> Sequence[BaseMessage]:
-        if not self._first:
-            return self.messages
-        found = store.load(self.owner, self.id)
-        return [*(one.message for one in found.messages if one.shown), *self._new()] if found else self.messages
+    def reach(self, most: int | None = None) -> int:
+        more = self._first if most is None else min(self._first, most - len(self.messages))
+        if more > 0:
+            self._attempt(partial(self._read, more))
+        return self._first
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         self.messages.extend(messages)
@@ -95,18 +82,14 @@ class StoredHistory(History):
         self._changed.append(message)
         self._attempt(self._save)
 
-    def show(self, question: BaseMessage, answer: BaseMessage) -> None:
-        super().show(question, answer)
-        if row := self._row_of(question):
-            self._attempt(partial(self._show, row, text_of(question)))
+    def show(self, version: Sequence[BaseMessage]) -> None:
+        super().show(version)
+        if row := self._row_of(version[0]):
+            self._attempt(partial(self._show, row, text_of(version[0])))
 
     def follow(self, turn: Any) -> None:
         if row := self._row_of(turn.answer):
             writer().follow(row, turn)
-
-    def finish(self, turn: Any) -> None:
-        if row := self._row_of(turn.answer):
-            writer().finish(row)
 
     def followed(self) -> Sequence[Any]:
         last = self.messages[-1] if self.messages else None
@@ -166,10 +149,6 @@ class StoredHistory(History):
 
     def _show(self, row: Row, question: str) -> None:
         self._mine(store.show(row, question))
-
-    def _read_from(self, start: int) -> None:
-        if (more := self._first - max(0, start)) > 0:
-            self._attempt(partial(self._read, more))
 
     def _read(self, more: int) -> None:
         if found := store.load(self.owner, self.id, more, self._first):

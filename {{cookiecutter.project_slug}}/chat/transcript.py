@@ -24,12 +24,15 @@ def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
         place.warning(problem)
     if not chat.history.outlives_session and len(turns_of_session()) <= 1 and follows_a_lost_session():
         place.warning("Any earlier chats and files are gone: the server restarted, or you were away for too long.")
-    hidden = max(0, chat.history.length - LATEST - chat.kept.get("earlier", 0)) // LATEST * LATEST
-    messages = chat.history.since(hidden)
-    if hidden := chat.history.length - len(messages):
-        label = f"Show earlier messages ({hidden:,})"
+    wanted = LATEST + chat.kept.get("earlier", 0)
+    unread, messages = chat.history.reach(wanted + LATEST), chat.history.messages
+    hidden = max(0, max(0, unread + len(messages) - wanted) // LATEST * LATEST - unread)
+    if hidden and messages[hidden].type == "ai":  # with its question
+        hidden -= 1
+    if unread + hidden:
+        label = f"Show earlier messages ({unread + hidden:,})"
         place.button(label, key="app.show_earlier", type="tertiary", on_click=_show_more, args=(chat,))
-    return messages
+    return messages[hidden:]
 
 
 def _show_more(chat: Chat) -> None:

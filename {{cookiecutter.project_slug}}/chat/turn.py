@@ -29,6 +29,7 @@ from server.loop import loop
 # Each redraw sends the whole answer again, so words that come are joined for this long, and longer in a long answer.
 REDRAW_SECONDS = 0.1
 LETTERS_PER_SECOND = 16_000  # one of so many letters is drawn once a second, so that a word costs the same in each
+MOST_READ = 200  # messages that are read for the model where a chat is longer, and kept elsewhere
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 OPENING = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
 NO_WORD = "Check the server's address, its path too, then try again."
@@ -45,8 +46,8 @@ class Turn:
 
     def __init__(self, question: HumanMessage, chat: Chat, refusal: str = "") -> None:
         """Put the question into the history and start to ask the model; the parameters are those of `start`."""
-        self._earlier = without_refused(chat.history.latest())
-        self._before = (chat.history.length - len(chat.history.messages)) // 2  # questions that are not among them
+        self._unread = chat.history.reach(MOST_READ) // 2  # earlier questions
+        self._earlier = without_refused(chat.history.messages)
         self.question, self.begun = question, time.monotonic()
         self.note = ""
         # Versions of an answer share its id, and so the row of buttons below it, and its focus.
@@ -57,8 +58,8 @@ class Turn:
         self._refusal, self._problem = refusal, chat.history.problem
         self._changed = threading.Condition()
         self._words, self._thoughts, self._joined = StringIO(), StringIO(), 0
-        self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
         chat.history.follow(self)
+        self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
         if not chat.history.outlives_session:
             weakref.finalize(session(), self._task.cancel)  # then nobody can come back to it
 
@@ -130,7 +131,7 @@ class Turn:
             self._end("complete", ended=self._state.get("ended", NO_END))
         finally:  # whatever else ends it, no page waits for it for ever
             self._end("failed", error="The answer was interrupted: try again.")
-            self._chat.history.finish(self)
+            self._chat.history.follow(self)
             self._earlier = []  # they may be many, and the session keeps its turns
 
     async def _answer_with(self, share: float, *smaller: float) -> None:
@@ -144,7 +145,7 @@ class Turn:
         model, settings, profile = self._chat.model, self._chat.model_settings, self._chat.model.profile or {}
         system_prompt = self._chat.read_system_prompt()
         seen = messages_that_fit(self._earlier, self.question, system_prompt, model, settings, share)
-        if unseen := self._before + unseen_questions(self._earlier, seen):
+        if unseen := self._unread + unseen_questions(self._earlier, seen):
             self._state["unseen"] = unseen
         if unread := sum(is_unread(file, profile) for each in [*seen, self.question] for file in files_of(each)):
             self._state["unread"] = unread

@@ -23,21 +23,20 @@ class Writer:
     def __init__(self) -> None:
         self.turns: dict[Row, Any] = {}
         self._one_at_a_time = asyncio.Lock()  # else an older state could come after the end
+        self._beats: asyncio.Task[None] | None = None
         atexit.register(self._close)
 
     def follow(self, row: Row, turn: Any) -> None:
-        """Write from now on what this turn's answer, which stands there, grows to."""
-        idle = not self.turns
-        self.turns[row] = turn
-        if idle:
-            self._start(self._beat())
+        """Write from now on what this turn's answer, which stands there, grows to; or its end, at once."""
+        if turn.running:
+            self.turns[row] = turn
+            loop.call_soon_threadsafe(self._begin)
+        else:
+            asyncio.run_coroutine_threadsafe(self._write([row]), loop)
 
-    def finish(self, row: Row) -> None:
-        """Write at once the end of this answer."""
-        self._start(self._write([row]))
-
-    def _start(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, loop)
+    def _begin(self) -> None:
+        if not self._beats or self._beats.done():
+            self._beats = loop.create_task(self._beat())
 
     async def _beat(self) -> None:
         while self.turns:
@@ -49,9 +48,7 @@ class Writer:
             answers = [(row, *self.turns[row].snapshot()) for row in rows if row in self.turns]
             try:
                 stopped = await asyncio.to_thread(store.write, answers)
-            except ChatError:  # the next beat tries again
-                return
-            except RuntimeError:  # Python is about to end: `_close` writes them
+            except (ChatError, RuntimeError):  # the next beat tries again, or `_close` does, for Python ends
                 return
             for row, goes_on, _ in answers:
                 if not goes_on:

@@ -26,12 +26,13 @@ def offer(chat: Chat) -> None:
     expander = st.sidebar.expander("Export and import", icon=":material/save:", key="app.export", on_change="rerun")
     if not expander.open:  # nobody looks, and it would take a tenth of the time of drawing a new page
         return
-    begun = _has_begun(chat.history.messages)
-    whole = chat.history.whole  # called at the click: the chat goes on after this is drawn
+    chat.history.reach()
+    messages = chat.history.messages  # not a copy: the chat goes on after this is drawn
+    begun = _has_begun(messages)
     with expander:
         row = st.container(horizontal=True)
-        row.download_button("Markdown", lambda: _to_markdown(whole()), "chat.md", "text/markdown", on_click="ignore")
-        row.download_button("JSON", lambda: _to_json(whole()), "chat.json", "application/json", on_click="ignore")
+        row.download_button("Markdown", lambda: _to_markdown(messages), "chat.md", "text/markdown", on_click="ignore")
+        row.download_button("JSON", lambda: _to_json(messages), "chat.json", "application/json", on_click="ignore")
         st.file_uploader(
             "Import JSON",
             "json",

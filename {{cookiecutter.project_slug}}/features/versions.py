@@ -103,4 +103,4 @@ def _replace(chat: Chat, content: Any) -> None:
 
 def _show(chat: Chat, question: BaseMessage, number: int) -> None:
     if question.id == chat.history.messages[-2].id:  # each version of it has this id
-        chat.history.show(*_versions(chat, question)[number])
+        chat.history.show(_versions(chat, question)[number])

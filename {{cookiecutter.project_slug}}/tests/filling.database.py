@@ -17,7 +17,8 @@ def fill(page: AppTest, messages: Sequence[BaseMessage]) -> None:
 
 def whole(page: AppTest) -> Sequence[BaseMessage]:
     """Return all messages of the page's chat."""
-    return _history(page).whole()
+    _history(page).reach()
+    return _history(page).messages
 
 
 def _history(page: AppTest) -> History:

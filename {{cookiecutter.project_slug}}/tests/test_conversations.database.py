@@ -10,6 +10,8 @@ from server.visitor import visitor
 from tests.conftest import PAGE
 from tests.pages import labels, press, say, transcript
 
+pytestmark = pytest.mark.usefixtures("one_visitor")
+
 
 def questions(page: AppTest) -> list[str]:
     """Return what was asked in the conversation that is open."""

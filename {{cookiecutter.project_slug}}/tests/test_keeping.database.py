@@ -21,7 +21,7 @@ from chat.model import build_model
 from chat.session import Chat
 from chat.settings import ROOT, read_settings
 from chat.store import Limits, Row
-from chat.turn import Turn
+from chat.turn import MOST_READ, Turn
 from chat.writer import writer
 from server.visitor import visitor
 from tests.conftest import PAGE
@@ -29,6 +29,7 @@ from tests.filling import fill
 from tests.model_server import ModelServer, Reply
 from tests.pages import labels, press, say, transcript, wait_until
 
+pytestmark = pytest.mark.usefixtures("one_visitor")
 ANSWER = ("ai", "Hello from the model.")
 DIES = """
 import sys, time
@@ -47,6 +48,7 @@ time.sleep(600)
 
 def reopen(address: str) -> AppTest:
     """Open a chat in another session, as a reload does."""
+    pytest.importorskip("features.conversations")
     page = AppTest.from_file(str(PAGE), default_timeout=60)
     page.query_params["c"] = address
     return page.run()
@@ -54,6 +56,7 @@ def reopen(address: str) -> AppTest:
 
 def address_of(page: AppTest) -> str:
     """Return what stands in the address of the page."""
+    pytest.importorskip("features.conversations")
     return str(page.query_params["c"])
 
 
@@ -256,7 +259,7 @@ def test_a_long_chat_is_opened_at_its_end(page: AppTest) -> None:
     press(again, f"Show earlier messages ({600 - len(transcript(again)):,})")
     assert "Question 270" in [text for _, text in transcript(again)]
     say(again, "And now?")
-    assert len(read) <= keeping.FOR_THE_MODEL + 2
+    assert len(read) <= MOST_READ + 2
     assert transcript(again)[-1] == ANSWER
 
 
