@@ -13,7 +13,7 @@ from tests.features import FEATURES, take_out
 
 SOURCE = TEMPLATE / "{{cookiecutter.project_slug}}"
 LONG = "A name that is much longer than anybody would ever choose for a chat app, but who knows"
-STORE = 600  # lines of code that the choice of a database may add
+STORE = 625  # lines of code that the choice of a database may add
 CASES: dict[str, dict[str, str]] = {
     "default": {},
     **{provider: {"model_provider": provider} for provider in PROVIDERS[1:]},
@@ -88,8 +88,8 @@ def test_the_page_and_the_app_stay_small(provider: str, tmp_path: Path) -> None:
     assert lines_of_code(app / "app.py") <= 20
     assert lines_of_code(app / "page.py") <= 75
     assert lines_of_code(core / "page.py") <= 45
-    assert lines_of_code(*code(app)) <= 1690
-    assert lines_of_code(*code(core)) <= 1150
+    assert lines_of_code(*code(app)) <= 1745
+    assert lines_of_code(*code(core)) <= 1205
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -110,7 +110,8 @@ def test_a_store_of_conversations_stays_small_and_costs_others_nothing(provider:
 
 def code(app: Path) -> list[Path]:
     """Return the app's Python, but for its tests."""
-    return [path for path in [*app.glob("*.py"), *app.glob("*/*.py")] if path.parent.name != "tests" and path.name != "conftest.py"]
+    own = [path for path in [*app.glob("*.py"), *app.glob("*/*.py")] if path.parent.name != "tests"]
+    return [path for path in own if path.name != "conftest.py"]
 
 
 def lines_of_code(*paths: Path) -> int:

@@ -1,7 +1,6 @@
 """What grows is written down each second: all answers of the process in one transaction."""
 
 import asyncio
-import atexit
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -24,7 +23,6 @@ class Writer:
         self.turns: dict[Row, Any] = {}
         self._one_at_a_time = asyncio.Lock()  # else an older state could come after the end
         self._beats: asyncio.Task[None] | None = None
-        atexit.register(self._close)
 
     def follow(self, row: Row, turn: Any) -> None:
         """Write from now on what this turn's answer, which stands there, grows to; or its end, at once."""
@@ -48,7 +46,7 @@ class Writer:
             answers = [(row, *self.turns[row].snapshot()) for row in rows if row in self.turns]
             try:
                 stopped = await asyncio.to_thread(store.write, answers)
-            except (ChatError, RuntimeError):  # the next beat tries again, or `_close` does, for Python ends
+            except (ChatError, RuntimeError):  # the next beat tries again, or `close` does, for Python ends
                 return
             for row, goes_on, _ in answers:
                 if not goes_on:
@@ -56,8 +54,8 @@ class Writer:
                 elif row in stopped:
                     self.turns[row].stop()
 
-    def _close(self) -> None:
-        """Write what there is when the process ends, and that the answers end with it."""
+    def close(self) -> None:
+        """Write what there is as the server ends, and that the answers end with it."""
         answers = [(row, False, turn.snapshot()[1]) for row, turn in self.turns.items()]
         for _, _, answer in answers:
             if state_of(answer)["status"] == "running":
