@@ -54,7 +54,7 @@ def keep_what_was_chosen(answers: dict) -> None:
                 path.replace(path.with_name(f"{path.name.partition('.')[0]}{path.suffix}"))
                 continue
             path.unlink()
-            for folder in path.parents[:-1]:
+            for folder in [*path.parents][:-1]:
                 if not any(folder.iterdir()):
                     folder.rmdir()
 

@@ -178,7 +178,7 @@ class StoredHistory(History):
         """Return what grows in this process as the turn that lets it; say of what no longer grows that it broke off."""
         if turn := writer().turns.get(one.row):
             return one._replace(message=turn.answer)
-        if state_of(one.message).get("status") == "running" and (one.beat or 0) < time.time() - BEAT_SECONDS:
+        if state_of(one.message).get("status") == "running" and abs(one.beat or 0) < time.time() - BEAT_SECONDS:
             one.message.response_metadata |= {"status": "failed", "error": BROKE_OFF}
             store.write([(one.row, False, one.message)])
         return one
@@ -217,10 +217,8 @@ class _Elsewhere:
             self._look()
 
     def stop(self) -> None:
-        state = {**self.answer.response_metadata, "status": "stopped"}
         with suppress(ChatError):  # the button stays, to be pressed again
-            store.stop(self._row, self.answer.model_copy(update={"response_metadata": state}))
-            self.answer.response_metadata = state
+            store.stop(self._row)
 
     def _look(self) -> None:
         try:
@@ -228,7 +226,7 @@ class _Elsewhere:
         except ChatError:  # the next look may succeed
             return
         if found:
-            self._seen = found.beat or self._seen
+            self._seen = abs(found.beat or self._seen)
             for field in ("content", "response_metadata", "usage_metadata"):
                 setattr(self.answer, field, getattr(found.message, field))
         if self.running and self._seen < time.time() - BEAT_SECONDS:

@@ -288,7 +288,7 @@ def write(answers: Sequence[tuple[Row, bool, BaseMessage]]) -> set[Row]:
     with _transaction() as db:
         for row, goes_on, answer in sorted(answers, key=lambda each: each[0]):
             columns = {**_to_columns(answer, {}), "beat": time.time() if goes_on else None}
-            wanted = sa.func.coalesce(message.c.beat, 1) != 0 if goes_on else sa.true()
+            wanted = sa.func.coalesce(message.c.beat, 1) > 0 if goes_on else sa.true()
             if not goes_on:  # first the conversation, as everywhere, else two could wait for each other
                 letters = {"letters": conversation.c.letters + len(answer.text)}
                 db.execute(sa.update(conversation).where(_mine(row.owner, row.conversation)).values(letters))
@@ -312,11 +312,10 @@ def look(row: Row) -> Stored | None:
     return Stored(row, found.shown, found.beat, messages_from_dict([found.data])[0]) if found else None
 
 
-def stop(row: Row, answer: BaseMessage) -> None:
-    """Ask whoever lets an answer grow to stop it; the answer says that it was stopped."""
+def stop(row: Row) -> None:
+    """Ask whoever lets an answer grow to stop it: the time of its last beat gets a minus sign."""
     with _transaction() as db:
-        columns = _to_columns(answer, {})
-        db.execute(sa.update(message).where(_at(row), message.c.beat.is_not(None)).values(beat=0, **columns))
+        db.execute(sa.update(message).where(_at(row), message.c.beat > 0).values(beat=-time.time()))
 
 
 def show(row: Row, question: str) -> int | None:

@@ -128,10 +128,10 @@ def test_an_answer_is_written_as_it_grows_and_stopped_from_elsewhere() -> None:
     assert store.write([(row, True, answer)]) == set()
     assert store.revision(MINE, id) == 1  # who watches looks at its beat
     assert store.look(row)
-    stopped = answer.model_copy(update={"response_metadata": {"status": "stopped"}})
-    store.stop(row, stopped)
+    store.stop(row)
     assert store.write([(row, True, answer)]) == {row}
-    assert store.write([(row, False, stopped)]) == set()
+    answer.response_metadata["status"] = "stopped"
+    assert store.write([(row, False, answer)]) == set()
     found = store.look(row)
     assert found
     assert (found.message.text, found.beat, found.message.response_metadata) == ("Half", None, {"status": "stopped"})
@@ -222,7 +222,7 @@ def test_no_function_shows_or_changes_what_another_owner_has() -> None:
         "write": lambda: store.write([(row._replace(position=1), how, intruder) for how in (True, False)]),
         "save": lambda: store.save(row, intruder),
         "look": lambda: store.look(row),
-        "stop": lambda: store.stop(row._replace(position=1), intruder),
+        "stop": lambda: store.stop(row._replace(position=1)),
         "show": lambda: store.show(row._replace(version=1), "Not yours"),
         "chats": lambda: [store.chats(OTHER), store.chats(OTHER, "secret")],
         "rename": lambda: store.rename(OTHER, id, "Not yours"),

@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer, primary_key=True),
         sa.Column("shown", sa.Boolean, nullable=False),
         sa.Column("asked", sa.Double),  # when, of a question
-        sa.Column("beat", sa.Double),  # when an answer that grows was last written; 0 if somebody wants it to stop
+        sa.Column("beat", sa.Double),  # when an answer that grows was last written; below 0 if it is to stop
         sa.Column("text", sa.Text, nullable=False),  # for the search
         sa.Column("data", sa.JSON, nullable=False),  # LangChain's form of it; not JSONB, which refuses some texts
         sqlite_with_rowid=False,
