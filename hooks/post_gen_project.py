@@ -40,18 +40,23 @@ class SmokeTestFailed(Exception):
 
 
 def keep_what_was_chosen(answers: dict) -> None:
-    """Walk the table `_optional`: remove the files of what was not chosen, and a folder that this leaves empty.
+    """Walk the table `_optional`: remove the files of what was not chosen, and folders that this leaves empty.
+
+    One that was chosen and has a choice in its name, such as history.database.py, takes the place of history.py.
 
     Parameters:
         answers: Cookiecutter's context; a row is "question=choice,another choice": [paths].
     """
     for row, paths in answers["_optional"].items():
         question, choices = row.split("=")
-        if answers[question] not in choices.split(","):
-            for path in map(Path, paths):
-                path.unlink()
-                if not any(path.parent.iterdir()):
-                    path.parent.rmdir()
+        for path in map(Path, paths):
+            if answers[question] in choices.split(","):
+                path.replace(path.with_name(f"{path.name.partition('.')[0]}{path.suffix}"))
+                continue
+            path.unlink()
+            for folder in [*path.parents][:-1]:
+                if not any(folder.iterdir()):
+                    folder.rmdir()
 
 
 def is_update(answers: dict) -> bool:

@@ -20,6 +20,7 @@ GOOD = {
     "model_provider": "local",
     "model_name": "gpt-5.4-mini",
     "session_key": "langchain_messages",
+    "conversations": "session",
     "system_prompt": "You are a helpful AI assistant.",
     "greeting": "How can I help you?",
 }
@@ -68,6 +69,9 @@ def find_problems(answers: dict) -> list[str]:
     wrong = has_control_characters(key) or any(mark in key for mark in "\"'`\\")
     check("session_key", wrong, "has control characters, quotes or a backslash")
     check("session_key", key.startswith(("app.", "$$")), "is used by the app or by Streamlit itself (app.…, $$…)")
+
+    wrong = answers["conversations"] not in ("session", "database")
+    check("conversations", wrong, "is neither session nor database")
 
     for question in ("system_prompt", "greeting"):
         wrong = has_control_characters(answers[question], allowed="\n\t")

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.baking import REPOSITORY
 
 APP = REPOSITORY / "{{cookiecutter.project_slug}}"
-FEATURES = sorted(path.stem for path in (APP / "features").glob("[!_]*.py"))
+FEATURES = sorted(path.stem for path in (APP / "features").glob("[!_]*.py") if "." not in path.stem)
 
 
 def take_out(app: Path, features: Iterable[str]) -> None:

@@ -24,6 +24,11 @@ def test_an_installed_app_passes_its_own_checks(installed_provider: str, record_
     assert passed >= passed_in_docs().get(installed_provider, 0), "fewer than docs/providers.md says"
 
 
+@pytest.mark.installs
+def test_an_app_that_keeps_conversations_passes_its_own_checks() -> None:
+    check(install(model_provider="openai", conversations="database"))
+
+
 def check(app: Path) -> int:
     """Run all that an app's README and CI run, and return how many tests have passed."""
     said = run(UV, "run", "pytest", "-q", cwd=app).stdout

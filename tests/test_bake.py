@@ -13,11 +13,13 @@ from tests.features import FEATURES, take_out
 
 SOURCE = TEMPLATE / "{{cookiecutter.project_slug}}"
 LONG = "A name that is much longer than anybody would ever choose for a chat app, but who knows"
+STORE = 625  # lines of code that the choice of a database may add
 CASES: dict[str, dict[str, str]] = {
     "default": {},
     **{provider: {"model_provider": provider} for provider in PROVIDERS[1:]},
     "long answers": {"project_name": LONG, "session_key": "k" * 82, "model_name": "m" * 82},
     "no greeting": {"greeting": ""},
+    "database": {"conversations": "database"},
 }
 
 
@@ -53,8 +55,11 @@ def test_format_and_lint_are_clean(app: Path) -> None:
 
 def test_only_one_line_of_python_is_rendered(app: Path) -> None:
     rendered = []
+    stored = (app / "chat" / "store.py").exists()
     for path in files(app):
         source = SOURCE / path.relative_to(app)
+        instead = source.with_name(f"{source.stem}.database{source.suffix}")
+        source = instead if stored and instead.exists() else source
         if path.suffix == ".py" and source.is_file():
             was = source.read_text(encoding="utf-8").splitlines()
             now = path.read_text(encoding="utf-8").splitlines()
@@ -87,9 +92,26 @@ def test_the_page_and_the_app_stay_small(provider: str, tmp_path: Path) -> None:
     assert lines_of_code(*code(core)) <= 1240
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_store_of_conversations_stays_small_and_costs_others_nothing(provider: str) -> None:
+    without, app = bake(model_provider=provider), bake(model_provider=provider, conversations="database")
+    assert lines_of_code(*code(app)) - lines_of_code(*code(without)) <= STORE
+    row = QUESTIONS["_optional"]["conversations=database"]
+    names = {path: str(Path(path).with_name(f"{Path(path).stem.partition('.')[0]}{Path(path).suffix}")) for path in row}
+    assert all((app / name).is_file() for name in names.values())
+    for made in (without, app):
+        assert not [path for path in files(made) if ".database" in path.name]
+    assert not [name for path, name in names.items() if path == name and (without / name).exists()]
+    assert not {"migrations", "data", "conftest.py"} & {path.name for path in without.iterdir()}
+    for name in ("pyproject.toml", "settings.toml", ".gitignore", ".dockerignore", "README.md"):
+        said = (without / name).read_text(encoding="utf-8").casefold()
+        assert not [word for word in ("sqlalchemy", "database", "data/\n") if word in said], name
+
+
 def code(app: Path) -> list[Path]:
     """Return the app's Python, but for its tests."""
-    return [path for path in [*app.glob("*.py"), *app.glob("*/*.py")] if path.parent.name != "tests"]
+    own = [path for path in [*app.glob("*.py"), *app.glob("*/*.py")] if path.parent.name != "tests"]
+    return [path for path in own if path.name != "conftest.py"]
 
 
 def lines_of_code(*paths: Path) -> int:

@@ -10,13 +10,16 @@ from tests.features import FEATURES, take_out
 
 
 @pytest.mark.installs
-@pytest.mark.parametrize("feature", [*FEATURES, "all"])
-def test_an_app_works_without(feature: str, tmp_path: Path) -> None:
-    made = install(model_provider="openai")
+@pytest.mark.parametrize(
+    ("feature", "conversations"),
+    [*((feature, "session") for feature in [*FEATURES, "all"]), ("conversations", "database"), ("all", "database")],
+)
+def test_an_app_works_without(feature: str, conversations: str, tmp_path: Path) -> None:
+    made = install(model_provider="openai", conversations=conversations)
     app = Path(shutil.copytree(made, tmp_path / "app", symlinks=True, ignore=shutil.ignore_patterns(".venv")))
     take_out(app, FEATURES if feature == "all" else [feature])
     # What has nothing to do with a feature is tested with all of them and with none.
-    others = [] if feature == "all" else ["smoke", *(other for other in FEATURES if other != feature)]
+    others = [] if feature == "all" else ["smoke", "keeping", *(other for other in FEATURES if other != feature)]
     python = [UV, "run", "--no-project", "--python", made / ".venv", "python", "-m", "pytest", "-q"]
     run(*python, "-p", "no:cacheprovider", *(f"tests/test_{name}.py" for name in others), cwd=app)
     lint = [UV, "run", "--project", REPOSITORY]

@@ -21,6 +21,7 @@ def test_the_questions_are_few_and_in_order() -> None:
         "model_provider",
         "model_name",
         "session_key",
+        "conversations",
         "system_prompt",
         "greeting",
         "smoke_test",
@@ -37,6 +38,7 @@ def test_a_question_is_asked_as_a_sentence(question: str) -> None:
 
 def test_every_choice_is_labelled() -> None:
     assert list(QUESTIONS["__prompts__"]["model_provider"]) == ["__prompt__", *PROVIDERS]
+    assert list(QUESTIONS["__prompts__"]["conversations"]) == ["__prompt__", *QUESTIONS["conversations"]]
     assert list(QUESTIONS["_providers"]) == PROVIDERS
     assert [row["label"] for row in QUESTIONS["_providers"].values()] == [
         QUESTIONS["__prompts__"]["model_provider"][provider] for provider in PROVIDERS
@@ -56,6 +58,15 @@ def test_every_template_file_is_always_there_or_in_one_row() -> None:
     assert len(listed) == len(set(listed))
     for path in listed:
         assert (APP / path).is_file(), path
+
+
+def test_a_file_that_takes_another_s_place_names_the_choice() -> None:
+    for row, paths in QUESTIONS["_optional"].items():
+        for path in map(Path, paths):
+            name, _, choice = path.stem.partition(".")
+            if choice:
+                assert choice in row.partition("=")[2].split(","), path
+                assert (APP / path).with_name(f"{name}{path.suffix}").is_file(), path
 
 
 @pytest.mark.parametrize("row", QUESTIONS["_optional"])

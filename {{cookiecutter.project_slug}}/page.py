@@ -75,7 +75,7 @@ def conversation() -> None:
                 continue
             row = draw_answer(message, chat)
             copying.offer(row, message)
-            feedback.ask(row, message)
+            feedback.ask(row, message, chat)
             versions.offer(row, message, chat)
             usage.show(row, message)
             row.draw()

@@ -58,24 +58,35 @@ def name_of(block: dict[str, Any]) -> str:
 
 
 def preview(block: dict[str, Any]) -> bytes | None:
-    """Return a small copy of a picture, which was made when it came."""
-    return session().get("previews", {}).get(hash(block["base64"]))  # Python keeps a text's hash
+    """Return a small copy of a picture, which is made when it comes, or first seen in this session."""
+    previews, key = session().setdefault("previews", {}), hash(block["base64"])  # Python keeps a text's hash
+    if key not in previews:
+        previews[key] = None
+        with suppress(Exception):  # what a decoder stumbles over cannot be shown
+            _open_picture(base64.b64decode(block["base64"]), key)
+    return previews[key]
+
+
+def _open_picture(data: bytes, key: int) -> Image.Image:
+    """Open a picture, and keep a small copy of it in the session."""
+    picture = Image.open(io.BytesIO(data), formats=list(PICTURES))
+    pixels = picture.width * picture.height
+    if pixels > MAX_MEGAPIXELS * 1_000_000 or _passes(data) > 50:
+        raise Image.DecompressionBombError
+    take(pixels // 16)  # so that a session's pictures take half a minute at most
+    with _one_at_a_time:  # else those of many visitors would fill the memory
+        picture.draft("RGB", (600, 600))
+        picture.thumbnail((600, 600), reducing_gap=None)  # with a gap, a 16-bit picture fails
+    # Streamlit shows these two as they are; others, it would decode at each draw.
+    mode, kind = ("RGBA", "PNG") if picture.has_transparency_data else ("RGB", "JPEG")
+    ImageOps.exif_transpose(picture).convert(mode).save(copy := io.BytesIO(), kind)
+    session().setdefault("previews", {})[key] = copy.getvalue()
+    return picture
 
 
 def _block(name: str, data: bytes, encoded: str) -> dict[str, Any]:
     with suppress(UnidentifiedImageError):
-        picture = Image.open(io.BytesIO(data), formats=list(PICTURES))
-        pixels = picture.width * picture.height
-        if pixels > MAX_MEGAPIXELS * 1_000_000 or _passes(data) > 50:
-            raise Image.DecompressionBombError
-        take(pixels // 16)  # so that a session's pictures take half a minute at most
-        with _one_at_a_time:  # else those of many visitors would fill the memory
-            picture.draft("RGB", (600, 600))
-            picture.thumbnail((600, 600), reducing_gap=None)  # with a gap, a 16-bit picture fails
-        # Streamlit shows these two as they are; others, it would decode at each draw.
-        mode, kind = ("RGBA", "PNG") if picture.has_transparency_data else ("RGB", "JPEG")
-        ImageOps.exif_transpose(picture).convert(mode).save(copy := io.BytesIO(), kind)
-        session().setdefault("previews", {})[hash(encoded)] = copy.getvalue()
+        picture = _open_picture(data, hash(encoded))
         mime_type = PICTURES.get(str(picture.format), "image/jpeg")  # MPO is a JPEG with more than one picture
         return {"type": "image", "base64": encoded, "mime_type": mime_type}
     if data[:1024].lstrip().startswith(b"%PDF-"):

@@ -10,7 +10,8 @@ import streamlit as st
 from langchain_core.language_models import BaseChatModel, ModelProfile
 
 from chat.errors import ChatError
-from chat.history import BaseChatMessageHistory, StreamlitChatMessageHistory
+from chat.history import History
+from chat.keeping import open_history
 from chat.key import key_of_machine
 from chat.model import MODELS, build_model
 from chat.settings import read_prompt, read_settings
@@ -61,9 +62,9 @@ class Chat:
         return self.settings["model"]
 
     @cached_property
-    def history(self) -> BaseChatMessageHistory:
+    def history(self) -> History:
         """The messages."""
-        return StreamlitChatMessageHistory(key=self.session_key)
+        return open_history(self)
 
     @property
     def kept(self) -> dict[str, Any]:

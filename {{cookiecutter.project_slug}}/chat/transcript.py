@@ -20,14 +20,18 @@ MORE = 50
 
 def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
     """Return the messages to draw; where there are earlier ones, draw a button that shows them."""
-    messages = chat.history.messages
-    if len(turns_of_session()) <= 1 and follows_a_lost_session():
+    chat.history.refresh()
+    if problem := chat.history.problem:
+        place.warning(problem)
+    if not chat.history.outlives_session and len(turns_of_session()) <= 1 and follows_a_lost_session():
         place.warning("Any earlier chats and files are gone: the server restarted, or you were away for too long.")
-    hidden = max(0, len(messages) - LATEST - chat.kept.get("earlier", 0)) // LATEST * LATEST
+    wanted = LATEST + chat.kept.get("earlier", 0)
+    unread, messages = chat.history.reach(wanted + LATEST), chat.history.messages
+    hidden = max(0, max(0, unread + len(messages) - wanted) // LATEST * LATEST - unread)
     if hidden and messages[hidden].type == "ai":  # with its question
         hidden -= 1
-    if hidden:
-        label = f"Show earlier messages ({hidden:,})"
+    if unread + hidden:
+        label = f"Show earlier messages ({unread + hidden:,})"
         place.button(label, key="app.show_earlier", type="tertiary", on_click=_show_more, args=(chat,))
     return messages[hidden:]
 

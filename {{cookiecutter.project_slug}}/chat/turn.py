@@ -22,7 +22,7 @@ from chat import errors
 from chat.chain import build_chain, is_unread
 from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions, without_refused
 from chat.errors import ChatError, Refusal
-from chat.history import BaseChatMessageHistory, InMemoryChatMessageHistory
+from chat.history import History, InMemoryChatMessageHistory
 from chat.message import AnswerState, clean, files_of, has_media, split_thinking, state_of, text_of, thoughts_in
 from chat.session import Chat, session
 from server.gate import watch_for_events
@@ -32,6 +32,7 @@ from server.loop import loop
 # Each redraw sends the whole answer again, so words that come are joined for this long, and longer in a long answer.
 REDRAW_SECONDS = 0.1
 LETTERS_PER_SECOND = 16_000  # one of so many letters is drawn once a second, so that a word costs the same in each
+MOST_READ = 200  # messages that are read for the model where a chat is longer, and kept elsewhere
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
 NO_WORD = "Check the server's address, its path too, then try again."
@@ -48,6 +49,7 @@ class Turn:
 
     def __init__(self, question: HumanMessage, chat: Chat, problem: ChatError | None = None) -> None:
         """Put the question into the history and start to ask the model; the parameters are those of `start`."""
+        self._unread = chat.history.reach(MOST_READ) // 2  # earlier questions
         self._earlier = without_refused(chat.history.messages)
         self.question, self.begun = question, time.monotonic()
         self.note = ""
@@ -56,12 +58,15 @@ class Turn:
         self.answer = AIMessage("", id=f"answer to {question.id}", response_metadata=dict(state))
         chat.history.add_messages([self.question, self.answer])
         self._chat = chat
-        self._problem, self._sent_media = problem, False
+        self._problem = problem or (ChatError(chat.history.problem) if chat.history.problem else None)
+        self._sent_media = False
         self._changed = threading.Condition()
         self._words, self._thoughts, self._joined = StringIO(), StringIO(), 0
+        chat.history.follow(self)
         self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
         let_end(self._task, chat.settings["shutdown_seconds"])
-        weakref.finalize(session(), self._task.cancel)  # then nobody can come back to it
+        if not chat.history.outlives_session:
+            weakref.finalize(session(), self._task.cancel)  # then nobody can come back to it
 
     @property
     def running(self) -> bool:
@@ -90,6 +95,12 @@ class Turn:
         with self._changed:
             self._join()
         return self.answer.text, self._state.get("thinking", ""), self.note, "ending" * ending.is_set()
+
+    def snapshot(self) -> tuple[bool, AIMessage]:
+        """Return whether the answer goes on, and what it has grown to."""
+        with self._changed:
+            self._join()
+            return self.running, self.answer.model_copy(deep=True)
 
     def _join(self) -> None:
         """Put what has come into the answer."""
@@ -133,6 +144,7 @@ class Turn:
             self._end("complete", ended=self._state.get("ended", errors.NO_END))
         finally:  # whatever else ends it, no page waits for it for ever
             self._end("failed", error="The answer was interrupted: try again.")
+            self._chat.history.follow(self)
             self._earlier = []  # they may be many, and the session keeps its turns
 
     async def _answer_with(self, share: float, *smaller: float) -> None:
@@ -144,7 +156,7 @@ class Turn:
         model, settings, profile = self._chat.model, self._chat.model_settings, self._chat.model.profile or {}
         system_prompt = self._chat.read_system_prompt()
         seen = messages_that_fit(self._earlier, self.question, system_prompt, model, settings, share)
-        if unseen := unseen_questions(self._earlier, seen):
+        if unseen := self._unread + unseen_questions(self._earlier, seen):
             self._state["unseen"] = unseen
         self._sent_media = any(map(has_media, [*seen, self.question]))
         if unread := sum(is_unread(file, profile) for each in [*seen, self.question] for file in files_of(each)):
@@ -244,10 +256,11 @@ def start(question: HumanMessage, chat: Chat, problem: ChatError | None = None) 
     turns_of_session().append(Turn(question, chat, problem))
 
 
-def running_turn(history: BaseChatMessageHistory) -> Turn | None:
+def running_turn(history: History) -> Turn | None:
     """Return the turn whose answer still grows at the end of this history, if there is one."""
     last = history.messages[-1] if history.messages else None
-    return next((turn for turn in turns_of_session() if turn.running and turn.answer is last), None)
+    turns = (*turns_of_session(), *history.followed())
+    return next((turn for turn in turns if turn.running and turn.answer is last), None)
 
 
 def turns_of_session() -> list[Turn]:

@@ -26,6 +26,7 @@ def offer(chat: Chat) -> None:
     expander = st.sidebar.expander("Export and import", icon=":material/save:", key="app.export", on_change="rerun")
     if not expander.open:  # nobody looks, and it would take a tenth of the time of drawing a new page
         return
+    chat.history.reach()
     messages = chat.history.messages  # not a copy: the chat goes on after this is drawn
     begun = _has_begun(messages)
     with expander:
@@ -81,7 +82,8 @@ def _import(chat: Chat) -> None:
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
         chat.kept["import_problem"] = f"{plain(file.name)} is not an exported chat: nothing was changed."
     else:
-        chat.history.messages[:] = messages
+        chat.history.clear()
+        chat.history.add_messages(messages)
 
 
 def _checked(saved: list[dict[str, Any]]) -> list[BaseMessage]:

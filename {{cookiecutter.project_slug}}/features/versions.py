@@ -64,7 +64,7 @@ def edit(question: BaseMessage, chat: Chat) -> None:
 
 
 def _versions(chat: Chat, question: BaseMessage) -> list[Version]:
-    return chat.kept.setdefault("versions", {}).get(question.id, [])
+    return chat.history.versions.get(question.id, [])
 
 
 # A click may come when what it was meant for is no longer the last answer: each callback looks first.
@@ -100,9 +100,9 @@ def _replace(chat: Chat, content: Any, problem: ChatError | None = None) -> None
     chat.history.messages[:] = earlier
     start(HumanMessage(content, id=question.id), chat, problem)
     worth_keeping = [version for version in versions if version[1].text or version[0].content != content]
-    chat.kept["versions"][question.id] = [*worth_keeping, chat.history.messages[-2:]]
+    chat.history.versions[question.id] = [*worth_keeping, chat.history.messages[-2:]]
 
 
 def _show(chat: Chat, question: BaseMessage, number: int) -> None:
     if question.id == chat.history.messages[-2].id:  # each version of it has this id
-        chat.history.messages[-2:] = _versions(chat, question)[number]
+        chat.history.show(_versions(chat, question)[number])

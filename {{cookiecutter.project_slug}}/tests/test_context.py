@@ -11,6 +11,7 @@ from chat.context import TOKENS_PER_PAGE, count_tokens, messages_that_fit
 from chat.model import build_model
 from chat.settings import read_prompt, read_settings
 from chat.turn import WAVE
+from tests.filling import fill, whole
 from tests.model_server import ModelServer
 from tests.pages import say, transcript
 
@@ -45,7 +46,7 @@ def test_a_chat_ten_times_the_context_is_shown_whole_and_sent_in_part(
 ) -> None:
     limit(SIZE, most)
     chat = chat_of(10 * SIZE)
-    page.session_state[read_settings()["session_key"]] = list(chat)
+    fill(page, chat)
     say(page.run(), "The latest?")
     (*_, system) = [text for role, text in server.conversation() if role == "system"] or [""]
     assert system == read_prompt("system")
@@ -58,7 +59,7 @@ def test_a_chat_ten_times_the_context_is_shown_whole_and_sent_in_part(
     unseen = len(chat) // 2 - len(asked) + 1
     assert f"no longer sees the first {unseen} questions" in str([caption.value for caption in page.caption])
     assert transcript(page)[-2:] == [("human", "The latest?"), ("ai", "Hello from the model.")]
-    assert page.session_state[read_settings()["session_key"]][: len(chat)] == chat
+    assert whole(page)[: len(chat)] == chat
 
 
 def test_a_short_chat_is_sent_whole(page: AppTest, server: ModelServer) -> None:

@@ -34,23 +34,23 @@ def test_without_a_key_the_page_opens_and_says_where_to_get_one(page: AppTest) -
 
 def test_the_field_is_on_the_page_until_there_is_a_key(page: AppTest) -> None:
     for typed, fields in (("", 1), ("sk-“spoilt", 1), ("sk-typed-by-me", 0), ("", 1)):
-        page.text_input[0].set_value(typed).run()
+        page.text_input(key="app.api_key").set_value(typed).run()
         assert len(page.main.text_input) == (fields if MODEL["key_page"] else 0)
-        assert page.text_input[0].value == typed
+        assert page.text_input(key="app.api_key").value == typed
         assert ["no key has" in error.value for error in page.error] == ([True] if "“" in typed else [])
 
 
 def test_a_typed_key_reaches_the_provider_and_no_other_session(page: AppTest, server: ModelServer) -> None:
-    page.text_input[0].set_value("  sk-typed-by-me  ").run()
+    page.text_input(key="app.api_key").set_value("  sk-typed-by-me  ").run()
     say(page, "Hello")
     assert transcript(page)[-1] == ("ai", "Hello from the model.")
     assert {"sk-typed-by-me", "Bearer sk-typed-by-me"} & set(server.headers[-1].values())
-    assert AppTest.from_file(str(PAGE), default_timeout=60).run().text_input[0].value == ""
+    assert AppTest.from_file(str(PAGE), default_timeout=60).run().text_input(key="app.api_key").value == ""
 
 
 def test_a_refused_key_is_named_nowhere(page: AppTest, server: ModelServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    page.text_input[0].set_value("sk-typed-by-me").run()
+    page.text_input(key="app.api_key").set_value("sk-typed-by-me").run()
     server.reply = Reply(status=401, code="invalid_api_key", message="Incorrect API key provided: sk-typed-by-me")
     say(page, "Hello")
     assert "refused the API key in the sidebar: check it" in page.error[0].value

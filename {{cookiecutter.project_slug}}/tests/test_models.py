@@ -53,14 +53,6 @@ def test_only_models_that_chat_are_offered() -> None:
     assert not [name for name in offered for kind in ("embed", "whisper", "rerank", "prompt-guard") if kind in name]
 
 
-def test_a_chat_keeps_its_model(offered: dict[str, Any], page: AppTest) -> None:
-    page.selectbox[0].set_value("plain").run()
-    first, offered["session_key"] = offered["session_key"], "another"
-    assert page.run().selectbox[0].value == NAME
-    offered["session_key"] = first
-    assert page.run().selectbox[0].value == "plain"
-
-
 @pytest.mark.parametrize("choices", [[], ["seeing", "plain"]])
 def test_an_edited_default_counts_where_nothing_else_is_chosen(
     offered: dict[str, Any], page: AppTest, server: ModelServer, choices: list[str]

@@ -12,7 +12,6 @@ from chat import settings as files
 from chat.errors import ChatError
 from chat.session import Chat
 from chat.settings import read_prompt
-from tests.pages import say
 
 OPEN_FILES = """
 import resource
@@ -48,15 +47,6 @@ def test_each_conversation_keeps_its_own(page: AppTest) -> None:
 
     page = AppTest.from_function(script, default_timeout=60).run()
     assert [element.value for element in page.json] == ['["one", "one"]', '["two"]']
-
-
-def test_a_page_that_takes_the_place_of_a_lost_one_says_so(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not page.warning
-    monkeypatch.setattr("chat.transcript.follows_a_lost_session", lambda: True)
-    for question in ("The first", "The second"):
-        assert "Any earlier chats and files are gone" in page.run().warning[0].value
-        say(page, question)
-    assert not page.warning
 
 
 def test_a_prompt_that_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

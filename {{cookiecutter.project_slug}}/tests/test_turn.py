@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from chat import settings as files
 from chat.history import BaseChatMessageHistory
 from chat.model import build_model
-from chat.session import Chat, Session
+from chat.session import Chat
 from chat.settings import read_settings
 from chat.turn import Turn
 from server.loop import loop
@@ -157,17 +157,6 @@ def test_a_silent_answer_ends_at_the_limit_of_time(
     wait_until(lambda: server.left == 1)
 
 
-def test_an_answer_ends_when_its_session_is_gone(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    sessions = [Session()]
-    monkeypatch.setattr("chat.turn.session", lambda: sessions[0])
-    server.reply = Reply(words=("One",), stall=60)
-    turn, _ = begin(server)
-    wait_until(lambda: turn.answer.text == "One")
-    sessions.clear()
-    wait_until(lambda: not turn.running)
-    wait_until(lambda: server.left == 1)
-
-
 def test_an_empty_answer_says_so(page: AppTest, server: ModelServer) -> None:
     server.reply = Reply(words=("",))
     say(page, "Anything?")
@@ -254,16 +243,6 @@ def test_a_spoilt_setting_loses_no_word(page: AppTest, settings: dict[str, Any])
     page.run()
     say(page, "Typed")
     assert [text for who, text in transcript(page) if who == "human"] == ["Answered", "Typed"]
-
-
-def test_another_session_key_begins_another_chat(page: AppTest, settings: dict[str, Any]) -> None:
-    say(page, "In the first")
-    settings["session_key"] = "another"
-    page.run()
-    assert "human" not in [who for who, _ in transcript(page)]
-    page.run()
-    say(page, "In the second")
-    assert [text for who, text in transcript(page) if who == "human"] == ["In the second"]
 
 
 def test_answers_grow_in_the_faster_loop_where_there_is_one() -> None:

@@ -1,0 +1,113 @@
+"""What a person finds again whose conversations are kept in a database: after a reload, in a second tab, after Back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.baking import app_tests, install
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import SLOW, reply
+from tests.running import free_port, running
+
+pytestmark = [pytest.mark.browser, pytest.mark.installs]
+
+
+@pytest.fixture
+def app() -> Path:
+    """Return an app that keeps conversations."""
+    return install(model_provider="openai", conversations="database")
+
+
+@pytest.fixture
+def server(app: Path) -> Iterator[Any]:
+    """Return a server that plays the provider."""
+    with app_tests(app).ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def environment(server: Any, tmp_path: Path) -> dict[str, str]:
+    """Lead the app to that server, and to a database of the test's own."""
+    return server.environment | {"DATABASE_URL": f"sqlite:///{tmp_path / 'chats.db'}"}
+
+
+def test_a_chat_is_found_again(
+    page: Page, browser: Browser, app: Path, server: Any, environment: dict[str, str], screenshots: Path, width: str
+) -> None:
+    with running(app, environment) as port:
+        chat = ChatPage(page, port)
+        chat.say("About cats")
+        chat.wait_for_the_end()
+        page.wait_for_url("**/?c=*")
+        cats = page.url
+
+        page.reload()
+        expect(chat.messages).to_have_count(3)
+
+        with chat.sidebar(folds=True):
+            page.get_by_role("button", name="New chat").click()
+        expect(chat.messages).to_have_count(1)
+        chat.say("About dogs")
+        chat.wait_for_the_end()
+        page.wait_for_url(lambda url: "?c=" in url and url != cats)
+        dogs = page.url
+        page.wait_for_timeout(2500)  # an address that has just been left is not gone back to at once
+
+        for go, questions in (
+            (page.go_back, []),
+            (page.go_back, ["About cats"]),
+            (page.go_forward, []),
+            (page.go_forward, ["About dogs"]),
+        ):
+            go()
+            expect(chat.messages).to_have_count(1 + 2 * len(questions))
+            for question in questions:
+                expect(chat.messages.nth(1)).to_contain_text(question)
+
+        server.reply = reply(**SLOW)
+        second = page.context.new_page()
+        other = ChatPage(second, port)
+        second.goto(dogs)
+        expect(other.messages).to_have_count(3)
+        other.say("Slowly, please")
+        expect(other.answer).to_contain_text("word1")
+        page.reload()
+        expect(chat.answer).to_contain_text("word3")  # it is followed here, too
+        chat.screenshot(screenshots / f"keeping-{width}.png")
+        page.get_by_role("button", name="Stop").click()
+        expect(other.answer).to_contain_text("Stopped")
+
+        stranger = browser.new_context()
+        theirs = ChatPage(stranger.new_page(), port)
+        theirs.page.goto(dogs)
+        expect(theirs.errors).to_contain_text("There is no such chat")
+        expect(theirs.messages).to_have_count(1)
+        expect(theirs.page.get_by_text("dogs")).to_have_count(0)
+        stranger.close()
+
+
+def test_a_chat_outlives_the_server(
+    page: Page, app: Path, server: Any, environment: dict[str, str], width: str
+) -> None:
+    port = free_port()
+    with running(app, environment, port=port):
+        chat = ChatPage(page, port)
+        chat.say("About cats")
+        chat.wait_for_the_end()
+        server.reply = reply(**SLOW)
+        chat.say("Slowly, please")
+        expect(chat.answer).to_contain_text("word1")
+    with running(app, environment, port=port):
+        expect(chat.answer).to_contain_text("The answer broke off", timeout=60_000)  # the page comes back by itself
+        expect(chat.answer).to_contain_text("for the server was stopped")
+        expect(chat.answer).to_contain_text("word1")
+        expect(chat.messages).to_have_count(5)
+        expect(chat.errors).to_have_count(1)
+        server.reply = reply()
+        page.get_by_role("button", name="Try again").last.click()
+        chat.wait_for_the_end()
+        expect(chat.answer).to_contain_text("Hello from the model.")
+        expect(chat.messages).to_have_count(5)

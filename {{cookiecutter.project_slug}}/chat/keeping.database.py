@@ -1,0 +1,233 @@
+"""Where conversations are kept: in the database; a browser session holds the latest messages of those it has opened."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+from langchain_core.messages import BaseMessage, HumanMessage
+
+from chat import store
+from chat.errors import ChatError
+from chat.history import History
+from chat.message import state_of, text_of
+from chat.store import Row, Stored
+from chat.writer import writer
+from server.gate import watch_for_events
+from server.visitor import visitor
+
+AT_FIRST = 20  # messages that are read when a conversation is opened
+BEAT_SECONDS = 10  # without a word from whoever let an answer grow, and it has broken off
+BROKE_OFF = "The answer broke off: try again."
+ID = re.compile("[0-9a-f]{32}")
+
+
+def open_history(chat: Any) -> History:
+    """Return the history of the conversation that is open in a chat."""
+    history = chat.kept.get("history")
+    if not history:
+        history = chat.kept["history"] = StoredHistory(chat, visitor())
+    history.settings = chat.settings  # they may have been edited
+    history.messages = history.messages  # puts them under the session key
+    return history
+
+
+class StoredHistory(History):
+    """A conversation of which the store has all and `messages` the latest.
+
+    What could not be stored stays in `messages`, and goes into the store as soon as that is back.
+    """
+
+    outlives_session = True
+
+    def __init__(self, chat: Any, owner: str) -> None:
+        """Open a conversation, which is new if the owner has none like it; it is stored with its first question."""
+        super().__init__(key=chat.settings["session_key"])
+        key = chat.session_key  # a name, where an app has one conversation for each visitor
+        self.owner, self.id = owner, key if ID.fullmatch(key) else sha256(f"{owner} {key}".encode()).hexdigest()[:32]
+        self.settings, self._kept = chat.settings, chat.kept
+        self.messages = []
+        self.title, self.versions = "", {}
+        self._revision: int | None = None
+        self._first = 0  # the position of the first of `messages`
+        self._rows: dict[int, tuple[BaseMessage, Row]] = {}  # by identity: where each message stands
+        self._changed: list[BaseMessage] = []  # and not stored yet
+        self.refresh()
+
+    def reach(self, most: int | None = None) -> int:
+        more = self._first if most is None else min(self._first, most - len(self.messages))
+        if more > 0:
+            self._attempt(partial(self._read, more))
+        return self._first
+
+    def add_messages(self, messages: Sequence[BaseMessage]) -> None:
+        self.messages.extend(messages)
+        self._attempt(self._store)
+
+    def clear(self) -> None:
+        self.messages.clear()
+        self._rows.clear()
+        self._first, self.title, self.versions = 0, "", {}
+        if self._revision:
+            self._attempt(self._forget)
+
+    def refresh(self) -> None:
+        self._attempt(self._look)
+
+    def save(self, message: BaseMessage) -> None:
+        self._changed.append(message)
+        self._attempt(self._save)
+
+    def show(self, version: Sequence[BaseMessage]) -> None:
+        super().show(version)
+        if row := self._row_of(version[0]):
+            self._attempt(partial(self._show, row, text_of(version[0])))
+
+    def follow(self, turn: Any) -> None:
+        if row := self._row_of(turn.answer):
+            writer().follow(row, turn)
+
+    def followed(self) -> Sequence[Any]:
+        last = self.messages[-1] if self.messages else None
+        row = self._row_of(last)
+        if not last or not row or state_of(last).get("status") != "running":
+            return ()
+        return (writer().turns.get(row) or _Elsewhere(last, row),)
+
+    def _attempt(self, what: Any) -> None:
+        try:
+            what()
+        except ChatError as problem:
+            self.problem = str(problem)
+        else:
+            self.problem = ""
+
+    def _row_of(self, message: BaseMessage | None) -> Row | None:
+        return self._rows.get(id(message), (None, None))[1]
+
+    def _mine(self, revision: int | None) -> None:
+        """Take note of a change of ours; if others have changed something before it, it is read at the next look."""
+        if revision and self._revision and revision == self._revision + 1:
+            self._revision = revision
+
+    def _look(self) -> None:
+        self._save()
+        if self._revision != store.revision(self.owner, self.id):
+            self._load(max(AT_FIRST, len(self.messages) + 2))
+        self._store()
+
+    def _save(self) -> None:
+        while self._changed:
+            if row := self._row_of(self._changed[0]):
+                self._mine(store.save(row, self._changed[0]))
+            del self._changed[0]
+
+    def _new(self) -> list[BaseMessage]:
+        return [message for message in self.messages if id(message) not in self._rows]
+
+    def _store(self) -> None:
+        new = self._new()
+        if not any(isinstance(message, HumanMessage) for message in new):
+            return  # a greeting alone is not worth keeping
+        at = next((row for message, row in self._rows.values() if message.id and message.id == new[0].id), None)
+        kept = {name: value for name, value in self._kept.items() if isinstance(value, (str, int, dict))}
+        revision, self.title, rows = store.add(self.owner, self.id, new, kept, store.read_limits(self.settings), at)
+        earlier = [one for one in self.messages if (row := self._row_of(one)) and row.position < rows[0].position]
+        self.messages[:] = [*earlier, *new]
+        self._rows |= {id(message): (message, row) for message, row in zip(new, rows, strict=True)}
+        if self._revision is None:
+            self._revision = revision
+        self._mine(revision)
+
+    def _forget(self) -> None:
+        store.forget(self.owner, self.id)
+        self._revision = None
+
+    def _show(self, row: Row, question: str) -> None:
+        self._mine(store.show(row, question))
+
+    def _read(self, more: int) -> None:
+        if found := store.load(self.owner, self.id, more, self._first):
+            self._rows |= {id(one.message): (one.message, one.row) for one in found.messages}
+            self.messages[:0] = [one.message for one in found.messages]
+            self._first -= more
+
+    def _load(self, most: int) -> None:
+        found = store.load(self.owner, self.id, most)
+        if not found:  # it is new, or has been deleted
+            self._revision = None
+            return
+        if self._revision is None:
+            self._kept |= found.kept
+        new = self._new()
+        while new and not isinstance(new[0], HumanMessage):
+            del new[0]  # the greeting, which is there already
+        stored = [self._alive(one) for one in found.messages]
+        self._rows = {id(one.message): (one.message, one.row) for one in stored}
+        shown = [one for one in stored if one.shown]
+        self.messages[:] = [*(one.message for one in shown), *new]
+        self._revision, self.title = found.revision, found.title
+        self._first = shown[0].row.position if shown else 0
+        self.versions = _versions([one for one in stored if one.row.position >= found.length - 2])
+
+    def _alive(self, one: Stored) -> Stored:
+        """Return what grows in this process as the turn that lets it; say of what no longer grows that it broke off."""
+        if turn := writer().turns.get(one.row):
+            return one._replace(message=turn.answer)
+        if state_of(one.message).get("status") == "running" and abs(one.beat or 0) < time.time() - BEAT_SECONDS:
+            one.message.response_metadata |= {"status": "failed", "error": BROKE_OFF}
+            store.write([(one.row, False, one.message)])
+        return one
+
+
+def _versions(last: list[Stored]) -> dict[str | None, list[list[BaseMessage]]]:
+    pairs: dict[int, list[Stored]] = {}
+    for one in last:
+        pairs.setdefault(one.row.version, []).append(one)
+    whole = [pair for pair in pairs.values() if len(pair) == 2]
+    worth_showing = [pair for pair in whole if pair[1].shown or pair[1].message.text]
+    return {pair[0].message.id: [[one.message for one in pair] for pair in worth_showing] for pair in whole[:1]}
+
+
+class _Elsewhere:
+    """An answer that grows in another process: it is looked at each second."""
+
+    note = ""
+
+    def __init__(self, answer: Any, row: Row) -> None:
+        self.answer, self._row, self._seen = answer, row, time.time()
+
+    @property
+    def running(self) -> bool:
+        return state_of(self.answer).get("status") == "running"
+
+    def follow(self) -> Iterator[str]:
+        changed = threading.Condition()
+        event_waits = watch_for_events(changed)
+        while True:
+            yield self.answer.text
+            if not self.running or event_waits():
+                return
+            with changed:
+                changed.wait_for(event_waits, 1)
+            self._look()
+
+    def stop(self) -> None:
+        with suppress(ChatError):  # the button stays, to be pressed again
+            store.stop(self._row)
+
+    def _look(self) -> None:
+        try:
+            found = store.look(self._row)
+        except ChatError:  # the next look may succeed
+            return
+        if found:
+            self._seen = abs(found.beat or self._seen)
+            for field in ("content", "response_metadata", "usage_metadata"):
+                setattr(self.answer, field, getattr(found.message, field))
+        if self.running and self._seen < time.time() - BEAT_SECONDS:
+            self.answer.response_metadata |= {"status": "failed", "error": BROKE_OFF}

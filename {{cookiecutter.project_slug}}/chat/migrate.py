@@ -1,0 +1,34 @@
+"""The database's tables, brought to what this version of the app works with."""
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from chat.settings import ROOT
+
+LOCK = 7_262_417_236  # any number that nothing else in the database takes
+
+
+def migrate(engine: sa.Engine) -> bool:
+    """Run the steps in migrations/ that are missing; say whether the database is then, or was, one that we know.
+
+    Several processes may begin at once, so each waits for the one before it.
+
+    Parameters:
+        engine: The way to the database.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations").replace("%", "%%"))
+    known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+    with engine.connect() as db:
+        on_sqlite = db.dialect.name == "sqlite"
+        db.exec_driver_sql("BEGIN IMMEDIATE" if on_sqlite else f"SELECT pg_advisory_xact_lock({LOCK})")
+        now = MigrationContext.configure(db).get_current_revision()
+        if now and now not in known:
+            return False
+        config.attributes["connection"] = db
+        command.upgrade(config, "head")
+        db.commit()
+    return True

@@ -1,0 +1,69 @@
+"""What grows is written down each second: all answers of the process in one transaction."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from chat import store
+from chat.errors import ChatError
+from chat.message import state_of
+from chat.store import Row
+from server.kept import keep
+from server.loop import loop
+
+SECONDS = 1
+ENDED = "The answer broke off, for the server was stopped: try again."
+
+
+class Writer:
+    """Writes the answers of `turns`, by where each stands, until they have ended and the store has their end."""
+
+    def __init__(self) -> None:
+        self.turns: dict[Row, Any] = {}
+        self._one_at_a_time = asyncio.Lock()  # else an older state could come after the end
+        self._beats: asyncio.Task[None] | None = None
+
+    def follow(self, row: Row, turn: Any) -> None:
+        """Write from now on what this turn's answer, which stands there, grows to; or its end, at once."""
+        if turn.running:
+            self.turns[row] = turn
+            loop.call_soon_threadsafe(self._begin)
+        else:
+            asyncio.run_coroutine_threadsafe(self._write([row]), loop)
+
+    def _begin(self) -> None:
+        if not self._beats or self._beats.done():
+            self._beats = loop.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        while self.turns:
+            await asyncio.sleep(SECONDS)
+            await self._write([*self.turns])
+
+    async def _write(self, rows: Sequence[Row]) -> None:
+        async with self._one_at_a_time:
+            answers = [(row, *self.turns[row].snapshot()) for row in rows if row in self.turns]
+            try:
+                stopped = await asyncio.to_thread(store.write, answers)
+            except (ChatError, RuntimeError):  # the next beat tries again, or `close` does, for Python ends
+                return
+            for row, goes_on, _ in answers:
+                if not goes_on:
+                    del self.turns[row]
+                elif row in stopped:
+                    self.turns[row].stop()
+
+    def close(self) -> None:
+        """Write what there is as the server ends, and that the answers end with it."""
+        answers = [(row, False, turn.snapshot()[1]) for row, turn in self.turns.items()]
+        for _, _, answer in answers:
+            if state_of(answer)["status"] == "running":
+                answer.response_metadata |= {"status": "failed", "error": ENDED}
+        with suppress(ChatError):
+            store.write(answers)
+
+
+def writer() -> Writer:
+    """Return the one of this process."""
+    return keep("writer", Writer)

@@ -1,0 +1,6 @@
+"""What Alembic runs to take a step; chat/migrate.py hands it the connection."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
+context.run_migrations()

