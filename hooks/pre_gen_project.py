@@ -22,6 +22,7 @@ GOOD = {
     "session_key": "langchain_messages",
     "system_prompt": "You are a helpful AI assistant.",
     "greeting": "How can I help you?",
+    "tools": "none",
 }
 
 
@@ -72,6 +73,10 @@ def find_problems(answers: dict) -> list[str]:
     for question in ("system_prompt", "greeting"):
         wrong = has_control_characters(answers[question], allowed="\n\t")
         check(question, wrong, "has control characters other than newline and tab")
+
+    tools = answers["tools"]
+    check("tools", tools not in ("none", "files"), "is neither none nor files")
+    check("tools", (provider, tools) == ("local", "files"), "is not for the built-in model, which calls none")
 
     smoke_test = answers["smoke_test"]
     if smoke_test in ("yes", "no"):  # from a Cookiecutter below 2.4, which does not run pre_prompt

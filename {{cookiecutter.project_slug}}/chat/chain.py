@@ -1,10 +1,10 @@
 """The memory guide's chain: prompt | model, wrapped so that the history goes in with each question."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, merge_message_runs
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_message_runs
 from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -16,16 +16,16 @@ def build_chain(
     model: BaseChatModel,
     system_prompt: str,
     history: BaseChatMessageHistory,
-    on_chunk: Callable[[AIMessageChunk], None],
+    reply: Callable[[list[BaseMessage]], Awaitable[None]],
     files: Sequence[Any] = (),
 ) -> Runnable[Any, Any]:
-    """Return a chain to be streamed with `{"question": text}`, which hands each piece of the answer to `on_chunk`.
+    """Return a chain to be streamed with `{"question": text}`, at whose end `reply` asks the model.
 
     Parameters:
-        model: The chat model that answers.
+        model: The chat model that answers: its profile says which files it reads.
         system_prompt: Sent word for word, braces and all; left out if blank, which some providers refuse.
         history: Holds the earlier messages that the model should see, and is told of the new ones.
-        on_chunk: Is called with each piece of the answer. What comes out of the chain is empty.
+        reply: Is called with the messages to send. What comes out of the chain is empty.
         files: Content blocks that go along with the question.
     """
 
@@ -39,10 +39,7 @@ def build_chain(
         return [one.model_copy(update={"content": _content(one.content, profile)}) for one in merged]
 
     async def answer(messages: list[BaseMessage]) -> str:
-        # LangChain's model.astream, and each layer around it, would keep every piece to its end: 7 kB a word.
-        async for piece in model._astream(messages):
-            piece.message.response_metadata |= piece.generation_info or {}
-            on_chunk(cast(AIMessageChunk, piece.message))
+        await reply(messages)
         return ""
 
     prompt = ChatPromptTemplate.from_messages(

@@ -9,19 +9,20 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from io import StringIO
 from math import ceil
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import streamlit as st
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.ai import add_usage
-from langchain_core.runnables import Runnable
 
 from chat.chain import build_chain, is_unread
 from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions, without_refused
 from chat.errors import NO_END, ChatError, Refusal, end_sentence, is_refused, is_too_long, retry_after, sentence_for
 from chat.history import BaseChatMessageHistory, InMemoryChatMessageHistory
 from chat.message import AnswerState, clean, files_of, split_thinking, state_of, text_of, thoughts_in
+from chat.optional import optional
 from chat.session import Chat, session
 from server.gate import watch_for_events
 from server.loop import loop
@@ -45,7 +46,7 @@ class Turn:
 
     def __init__(self, question: HumanMessage, chat: Chat, refusal: str = "") -> None:
         """Put the question into the history and start to ask the model; the parameters are those of `start`."""
-        self._earlier = without_refused(chat.history.messages)
+        self._earlier = self._as_sent(chat.history.messages)
         self.question, self.begun = question, time.monotonic()
         self.note = ""
         # Versions of an answer share its id, and so the row of buttons below it, and its focus.
@@ -91,9 +92,14 @@ class Turn:
         """Put what has come into the answer."""
         if self.running:
             self._joined = self._length()
-            thinking, self.answer.content = split_thinking(clean(self._words.getvalue()))
-            if thinking := clean(self._thoughts.getvalue()) + thinking:
+            thinking, self.answer.content = self._so_far()
+            if thinking:
                 self._state["thinking"] = thinking
+
+    def _so_far(self) -> tuple[str, str]:
+        """Return the thinking and the text that have come."""
+        thinking, text = split_thinking(clean(self._words.getvalue()))
+        return clean(self._thoughts.getvalue()) + thinking, text
 
     def _is_urgent(self, visible: tuple[str, ...], event_waits: Callable[[], bool]) -> bool:
         first_word = not any(visible) and self._length() > 0
@@ -101,6 +107,13 @@ class Turn:
 
     def _length(self) -> int:
         return self._words.tell() + self._thoughts.tell()
+
+    def _has_begun(self) -> bool:
+        return self._length() > 0
+
+    def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        """Return the messages before the question as a model may see them."""
+        return without_refused(messages)
 
     def stop(self) -> None:
         """End the answer as it stands, and the request to the provider with it."""
@@ -138,10 +151,12 @@ class Turn:
             self._state["unread"] = unread
         opening = [OPENING] if settings["begins_with_user"] and seen and seen[0].type == "ai" else []
         history = InMemoryChatMessageHistory(messages=[*opening, *seen])
+        chain = build_chain(model, system_prompt, history, partial(self._reply, model), files_of(self.question))
         try:
-            await self._stream(build_chain(model, system_prompt, history, self._grow, files_of(self.question)))
+            async for _ in chain.astream({"question": text_of(self.question)}):
+                pass  # the answer grows inside the chain
         except Exception as error:
-            if not (smaller and len(seen) > 1 and is_too_long(error)) or self._length():
+            if not (smaller and len(seen) > 1 and is_too_long(error)) or self._has_begun():
                 raise
             await self._answer_with(*smaller)
         if self.running and not self._visible()[0]:
@@ -149,25 +164,30 @@ class Turn:
             what = "thought, but wrote no answer" if self._state.get("thinking") else "sent an empty answer"
             raise ChatError(f"The model {what}. {ended}")
 
-    async def _stream(self, chain: Runnable[Any, Any]) -> None:
+    async def _reply(self, model: BaseChatModel, messages: list[BaseMessage]) -> None:
+        """Let the model answer; the chain ends here."""
+        await self._request(model, messages)
+
+    async def _request(self, model: BaseChatModel, messages: list[BaseMessage], **options: Any) -> None:
         """Ask, and ask again when the provider says how long to wait for that, as long as nothing has come."""
-        until = time.monotonic() + RETRY_SECONDS
-        while (wait := await self._seconds_to_wait(chain, until)) is not None:
+        until, before = time.monotonic() + RETRY_SECONDS, self._length()
+        while True:
+            try:
+                return await self._stream(model, messages, **options)
+            except Exception as error:
+                wait = retry_after(error)
+                if wait is None or time.monotonic() + wait > until or self._length() > before:
+                    raise
             for seconds in range(max(1, ceil(wait)), 0, -1):
                 self.note = f"{self._chat.model_settings['provider']} asks to wait: trying again in {seconds} s."
                 await asyncio.sleep(1)
             self.note = ""
 
-    async def _seconds_to_wait(self, chain: Runnable[Any, Any], until: float) -> float | None:
-        try:
-            async for _ in chain.astream({"question": text_of(self.question)}):
-                pass  # the answer grows inside the chain
-        except Exception as error:
-            wait = retry_after(error)
-            if wait is None or time.monotonic() + wait > until or self._length():
-                raise
-            return wait
-        return None
+    async def _stream(self, model: BaseChatModel, messages: list[BaseMessage], **options: Any) -> None:
+        # LangChain's model.astream, and each layer around it, would keep every piece to its end: 7 kB a word.
+        async for piece in model._astream(messages, **options):
+            piece.message.response_metadata |= piece.generation_info or {}
+            self._grow(cast(AIMessageChunk, piece.message))
 
     def _grow(self, chunk: AIMessageChunk) -> None:
         with self._changed:
@@ -232,7 +252,8 @@ def start(question: HumanMessage, chat: Chat, refusal: str = "") -> None:
     if most and sum(time.monotonic() - turn.begun < 60 for turn in turns_of_session()) >= most:
         refusal = refusal or f"A session may ask {most} questions in a minute: wait for one, then try again."
     question.id = question.id or str(uuid4())
-    turns_of_session().append(Turn(question, chat, refusal))
+    kind = getattr(optional("chat.tool_turn"), "ToolTurn", Turn)
+    turns_of_session().append(kind(question, chat, refusal))
 
 
 def running_turn(history: BaseChatMessageHistory) -> Turn | None:

@@ -8,7 +8,7 @@ import streamlit as st
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from chat.files import MAX_LETTERS, name_of
-from chat.message import clean, files_of, is_answer, text_of
+from chat.message import clean, files_of, is_answer, state_of, text_of
 from chat.row import Row
 from chat.session import Chat
 from chat.turn import running_turn, start
@@ -97,8 +97,12 @@ def _replace(chat: Chat, content: Any) -> None:
     versions = _versions(chat, question) or [[question, answer]]
     chat.history.messages[:] = earlier
     start(HumanMessage(content, id=question.id), chat)
-    worth_keeping = [version for version in versions if version[1].text or version[0].content != content]
+    worth_keeping = [version for version in versions if _says_something(version[1]) or version[0].content != content]
     chat.kept["versions"][question.id] = [*worth_keeping, chat.history.messages[-2:]]
+
+
+def _says_something(answer: BaseMessage) -> bool:
+    return bool(answer.text or state_of(answer).get("steps"))
 
 
 def _show(chat: Chat, question: BaseMessage, number: int) -> None:
