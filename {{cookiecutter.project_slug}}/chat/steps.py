@@ -65,16 +65,16 @@ def _draw(step: Step, status: str, turn: Any) -> None:
         seconds = step.get("seconds", 0)
         looks = "complete" if status == "done" else "error"
         label += ENDS[status] + (f" · {seconds:g} s" if seconds else "")
-    with st.status(label, state=looks, expanded=status == "asks"):
-        # Nothing of what a model or a tool says is Markdown here.
-        st.code(json.dumps(step["arguments"], ensure_ascii=False, indent=1), language="json", wrap_lines=True)
-        if result := step.get("result"):
-            st.code(result, language=None, wrap_lines=True)
-        if status == "asks" and turn:
-            row = st.container(horizontal=True)
-            for label, word in (("Allow", True), ("Refuse", False)):
-                key = f"app.{label.lower()}.{step['id']}"
-                row.button(label, key=key, on_click=turn.decide, args=(step["id"], word))
+    box = st.status(label, state=looks, expanded=status == "asks")  # not in a `with` block, whose end completes it
+    # Nothing of what a model or a tool says is Markdown here.
+    box.code(json.dumps(step["arguments"], ensure_ascii=False, indent=1), language="json", wrap_lines=True)
+    if result := step.get("result"):
+        box.code(result, language=None, wrap_lines=True)
+    if status == "asks" and turn:
+        row = box.container(horizontal=True)
+        for word, allows in (("Allow", True), ("Refuse", False)):
+            key = f"app.{word.lower()}.{step['id']}"
+            row.button(word, key=key, on_click=turn.decide, args=(step["id"], allows))
     with suppress(Exception):  # of data that cannot be drawn, the text is there
         _draw_data(step.get("shown"))
 
