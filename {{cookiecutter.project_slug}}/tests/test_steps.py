@@ -20,18 +20,18 @@ from tests.model_server import ModelServer, Reply
 from tests.pages import labels, press, say, transcript
 
 ODD = "<b>a@b.c</b> **bold** $x$ [link](https://example.org) :red[x] ![](https://example.org/x.png) `"
-TOOLS = f'''
+TOOLS = '''
 def echo(text: str) -> str:
     """Say it again."""
-    return text + {ODD!r}
+    return text + ODD
 
 def table() -> list[dict]:
     """Return a table."""
-    return [{{"name": "Ann", "age": 5}}, {{"name": "Bob", "age": 7}}]
+    return [{"name": "Ann", "age": 5}, {"name": "Bob", "age": 7}]
 
 def chart() -> dict:
     """Return a chart."""
-    return {{"chart": "line", "rows": [{{"day": 1, "rain": 2.5}}, {{"day": 2, "rain": 0}}], "x": "day", "y": "rain"}}
+    return {"chart": "line", "rows": [{"day": 1, "rain": 2.5}, {"day": 2, "rain": 0}], "x": "day", "y": "rain"}
 
 def picture() -> bytes:
     """Return a picture."""
@@ -39,7 +39,7 @@ def picture() -> bytes:
     from PIL import Image
     Image.new("RGB", (20, 10), "red").save(file := io.BytesIO(), "PNG")
     return file.getvalue()
-'''
+'''.replace("ODD", repr(ODD))
 ASKS = '''
 ASK_FIRST = True
 
@@ -162,7 +162,7 @@ STEP = {"id": "x", "round": 0, "name": "echo", "arguments": {}, "status": "done"
 def test_only_what_was_checked_is_imported(page: AppTest, change: dict[str, Any], kept: dict[str, Any] | None) -> None:
     say(page, "Hello")
     saved = messages_to_dict(history(page))
-    saved[-1]["data"]["response_metadata"] |= {"steps": [{**STEP, **change}], "context": "x"}
+    saved[-1]["data"]["response_metadata"] |= {"steps": [STEP | change], "context": "x"}
     other = AppTest.from_file(str(PAGE), default_timeout=60)
     other.session_state["app.export"] = True
     file = ("chat.json", json.dumps(saved).encode(), "application/json")
@@ -172,7 +172,7 @@ def test_only_what_was_checked_is_imported(page: AppTest, change: dict[str, Any]
         return
     (step,) = state_of(history(other)[-1])["steps"]
     assert step.pop("id") != "x"
-    assert step == {**{name: it for name, it in STEP.items() if name != "id"}, **kept}
+    assert step == {name: it for name, it in (STEP | kept).items() if name != "id"}
     assert "context" not in history(other)[-1].response_metadata
 
 

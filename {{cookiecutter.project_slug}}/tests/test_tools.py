@@ -219,7 +219,7 @@ def test_a_result_is_cut_and_says_so(server: ModelServer, folder: Path) -> None:
 
 def test_the_calls_are_bounded(server: ModelServer, folder: Path, limits: dict[str, int]) -> None:
     limits["rounds"] = 2
-    turn = begin(server, *[Reply(("Hm.",), calls=(("pay", f'{{"amount": {number}}}'),)) for number in range(9)])
+    turn = begin(server, *[Reply(("Hm.",), calls=(("pay", json.dumps({"amount": number})),)) for number in range(9)])
     assert "tools.rounds" in state_of(ended(turn).answer)["ended"]
     assert runs() == [0, 1]
     assert [result for *_, result in server.calls()][2:] == [NO_MORE]

@@ -58,22 +58,17 @@ def stream(words: tuple[str, ...], body: dict[str, Any], calls: Calls = ()) -> I
     """Yield the pieces of the streamed answer to a request: one for each word, the calls, then the end."""
     for word in words:
         yield event({"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None})
-    yield from stream_calls(calls)
-    end = event({"index": 0, "delta": {}, "finish_reason": "tool_calls" if calls else "stop"})
-    if body.get("stream_options", {}).get("include_usage"):  # nothing is counted unless asked for
-        end += event(usage=USAGE)
-    yield end + b"data: [DONE]\n\n"
-
-
-def stream_calls(calls: Calls) -> Iterator[bytes]:
-    """Yield the pieces of calls: of each its name, then its arguments in two halves."""
-    for index, (name, arguments) in enumerate(calls):
+    for index, (name, arguments) in enumerate(calls):  # the arguments come in halves
         function = {"name": name, "arguments": ""}
         begin = {"id": f"call_{uuid4().hex}", "type": "function", "function": function}
         halves = arguments[: len(arguments) // 2], arguments[len(arguments) // 2 :]
         for piece in (begin, *({"function": {"arguments": half}} for half in halves)):
             delta = {"role": "assistant", "tool_calls": [{"index": index, **piece}]}
             yield event({"index": 0, "delta": delta, "finish_reason": None})
+    end = event({"index": 0, "delta": {}, "finish_reason": "tool_calls" if calls else "stop"})
+    if body.get("stream_options", {}).get("include_usage"):  # nothing is counted unless asked for
+        end += event(usage=USAGE)
+    yield end + b"data: [DONE]\n\n"
 
 
 def error(code: str, message: str) -> bytes:
