@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import groupby
+from pathlib import Path
 from textwrap import indent
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,7 @@ from chat.markdown import plain
 from chat.message import Step, state_of
 from chat.tools import clean_data, cut, shown
 
+SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")  # opens the passage that a link leads to
 OPEN = ("waits", "asks", "running")
 ENDS = {"done": "", "failed": " failed", "refused": " was not called", "stopped": " was stopped"}
 MAX_STEPS = 250  # of an imported answer
@@ -68,7 +70,14 @@ def _draw(step: Step, status: str, turn: Any) -> None:
     box = st.status(label, state=looks, expanded=status == "asks")  # not in a `with` block, whose end completes it
     # Nothing of what a model or a tool says is Markdown here.
     box.code(json.dumps(step["arguments"], ensure_ascii=False, indent=1), language="json", wrap_lines=True)
-    if result := step.get("result"):
+    data = step.get("shown") or {}
+    if passages := data.get("passages"):
+        box.html(f"<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
+        for passage in passages:
+            place = box.container(key=f"app.{passage['cite'].removeprefix('#')}", gap=None)
+            place.badge(plain(passage["source"]), color="gray")
+            place.code(passage["text"], language=None, wrap_lines=True)
+    elif result := step.get("result"):
         box.code(result, language=None, wrap_lines=True)
     if status == "asks" and turn:
         row = box.container(horizontal=True)
@@ -76,7 +85,7 @@ def _draw(step: Step, status: str, turn: Any) -> None:
             key = f"app.{word.lower()}.{step['id']}"
             row.button(word, key=key, on_click=turn.decide, args=(step["id"], allows))
     with suppress(Exception):  # of data that cannot be drawn, the text is there
-        _draw_data(step.get("shown"))
+        _draw_data(data)
 
 
 def _draw_data(data: Any) -> None:

@@ -7,6 +7,7 @@ import inspect
 import io
 import json
 import logging
+import re
 import sys
 import threading
 import time
@@ -31,6 +32,8 @@ from chat.settings import ROOT
 FOLDER = ROOT / "tools"
 CHARTS = ("line", "bar", "area", "scatter")
 MAX_ROWS, MAX_COLUMNS = 1_000, 50  # that the page draws
+MAX_PASSAGES = 20
+ANCHOR = r"#passage-[a-z0-9-]{1,40}"
 MAX_LETTERS = 20_000  # of a result, for the model and on the page
 LATE_SECONDS = 0.2  # an `async def` that keeps everybody's answers waiting for so long is named in the log
 
@@ -218,7 +221,8 @@ def shown(value: Any) -> Any:
     """Return what the page draws of a result beside its text: a table, a chart or a picture, or else nothing.
 
     A table is a list of rows, a chart `{"chart": "line", "rows": rows}` with "x" and "y" if need be (a column's name,
-    or a list of them), a picture the bytes of a PNG, JPEG, GIF or WebP. An import goes through this, too.
+    or a list of them), a picture the bytes of a PNG, JPEG, GIF or WebP. An answer's links lead to passages:
+    `{"passages": [{"source": …, "text": …, "cite": "[…](#passage-…)"}]}`. An import goes through this, too.
     """
     match value:
         case bytes():
@@ -229,6 +233,8 @@ def shown(value: Any) -> Any:
         case {"chart": kind, "rows": rows} if kind in CHARTS and (rows := _rows(rows)):
             columns = {axis: value[axis] for axis in ("x", "y") if _are_columns(value.get(axis), rows)}
             return {"chart": kind, "rows": rows, **columns}
+        case {"passages": list() as found}:
+            return {"passages": [one for each in found[:MAX_PASSAGES] if (one := _passage(each))]} if found else None
         case {"rows": rows} | (list() as rows) if rows := _rows(rows):
             return {"rows": rows}
     return None
@@ -244,6 +250,13 @@ def _rows(value: Any) -> list[dict[str, Any]]:
 
 def _cell(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | None) else cut(str(value), 500)
+
+
+def _passage(value: Any) -> dict[str, str] | None:
+    match value:
+        case {"source": str(source), "text": str(text), "cite": str(cite)} if anchor := re.search(ANCHOR, cite):
+            return {"source": cut(source, 300), "text": cut(text), "cite": anchor[0]}
+    return None
 
 
 def _are_columns(names: Any, rows: list[dict[str, Any]]) -> bool:

@@ -74,7 +74,7 @@ def _text(content: Any) -> str:
     """Return a text, which may come in parts, and a result as a document."""
     if isinstance(content, str):
         return content
-    return "".join(part["text"] if "text" in part else str(part["document"]["data"]) for part in content)
+    return "".join(part["text"] if "text" in part else part["document"]["data"]["output"] for part in content)
 
 
 def _event(kind: str, **fields: Any) -> bytes:
