@@ -41,7 +41,7 @@ def drawer(place: DeltaGenerator) -> Callable[..., DeltaGenerator]:
 
     def draw(answer: BaseMessage, turn: Any = None) -> DeltaGenerator:
         nonlocal place
-        steps = list(state_of(answer).get("steps", []))
+        steps = [step.copy() for step in state_of(answer).get("steps", [])]  # each as it is at one moment
         if steps and not places:
             box = place.container(gap="small")
             place = box.empty()
@@ -71,25 +71,25 @@ def _draw(step: Step, status: str, turn: Any) -> None:
     # Nothing of what a model or a tool says is Markdown here.
     box.code(json.dumps(step["arguments"], ensure_ascii=False, indent=1), language="json", wrap_lines=True)
     data = step.get("shown") or {}
-    if passages := data.get("passages"):
-        box.html(f"<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
-        for passage in passages:
-            place = box.container(key=f"app.{passage['cite'].removeprefix('#')}", gap=None)
-            place.badge(plain(passage["source"]), color="gray")
-            place.code(passage["text"], language=None, wrap_lines=True)
-    elif result := step.get("result"):
+    if (result := step.get("result")) and "passages" not in data:
         box.code(result, language=None, wrap_lines=True)
     if status == "asks" and turn:
         row = box.container(horizontal=True)
         for word, allows in (("Allow", True), ("Refuse", False)):
             key = f"app.{word.lower()}.{step['id']}"
             row.button(word, key=key, on_click=turn.decide, args=(step["id"], allows))
-    with suppress(Exception):  # of data that cannot be drawn, the text is there
-        _draw_data(data)
+    with suppress(Exception):  # an import may hold any data
+        _draw_data(data, box)
 
 
-def _draw_data(data: Any) -> None:
+def _draw_data(data: Any, box: DeltaGenerator) -> None:
     match data:
+        case {"passages": passages}:
+            box.html(f"<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
+            for passage in passages:
+                place = box.container(key=f"app.{passage['cite'].removeprefix('#')}", gap=None)
+                place.badge(plain(passage["source"]), color="gray")
+                place.code(passage["text"], language=None, wrap_lines=True)
         case {"picture": encoded}:
             st.image(base64.b64decode(encoded), width="content")
         case {"chart": kind, "rows": rows, **columns}:

@@ -153,6 +153,7 @@ class ToolTurn(Turn):
         with self._changed:
             self._steps += begun
             self._state["steps"] = self._steps
+            self._state.pop("ended", None)  # the answer has not
             self._changed.notify_all()
         return begun
 

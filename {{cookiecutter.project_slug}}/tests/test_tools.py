@@ -250,6 +250,7 @@ def test_stop_ends_a_coroutine_at_once_and_closes_the_steps(server: ModelServer,
     wait_until(lambda: "ended" in runs())
     let_go()
     assert state_of(turn.answer)["status"] == "stopped"
+    assert "ended" not in state_of(turn.answer)  # a model that asks for tools where there are none
     assert len(server.requests) == 1
 
 
@@ -416,6 +417,7 @@ def test_a_stopped_call_can_be_gone_on_from(server: ModelServer, folder: Path) -
 def test_what_goes_along_is_cut_at_a_question(
     server: ModelServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("chat.context.context_tokens", lambda _: 100_000)
     turn = ended(begin(server, call("much")))
     after = ended(ToolTurn(HumanMessage("Second?"), turn._chat))
     assert len(server.calls()) == 1
