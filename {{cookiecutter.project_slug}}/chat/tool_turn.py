@@ -76,10 +76,7 @@ class ToolTurn(Turn):
         return thinking, text
 
     def _length(self) -> int:
-        return self._letters_before + super()._length()
-
-    def _has_begun(self) -> bool:
-        return super()._has_begun() or bool(self._steps)
+        return self._letters_before + super()._length() + len(self._steps)  # a call is something that came, too
 
     def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
         messages = super()._as_sent(messages)

@@ -108,9 +108,6 @@ class Turn:
     def _length(self) -> int:
         return self._words.tell() + self._thoughts.tell()
 
-    def _has_begun(self) -> bool:
-        return self._length() > 0
-
     def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
         """Return the messages before the question as a model may see them."""
         return without_refused(messages)
@@ -156,7 +153,7 @@ class Turn:
             async for _ in chain.astream({"question": text_of(self.question)}):
                 pass  # the answer grows inside the chain
         except Exception as error:
-            if not (smaller and len(seen) > 1 and is_too_long(error)) or self._has_begun():
+            if not (smaller and len(seen) > 1 and is_too_long(error)) or self._length():
                 raise
             await self._answer_with(*smaller)
         if self.running and not self._visible()[0]:

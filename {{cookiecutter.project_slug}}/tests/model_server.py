@@ -100,7 +100,6 @@ class ModelServer:
         """Return what a request asked, as (role, text) pairs, the system prompt first."""
         return protocol.conversation(self.requests[number])
 
-
     def calls(self, number: int = -1) -> list[tuple[str, Any, str]]:
         """Return the calls that a request tells of, each as its name, its arguments and its result."""
         return protocol.calls(self.requests[number])
