@@ -119,8 +119,7 @@ def test_data_is_bounded() -> None:
 
 
 def test_an_export_brings_the_steps_along(page: AppTest, server: ModelServer) -> None:
-    from features import export
-
+    export = pytest.importorskip("features.export")
     reply(server, ("echo", {"text": "Hi"}), ("table", {}), ("picture", {}))
     say(page, "Go")
     markdown = export._to_markdown(history(page))
@@ -205,7 +204,20 @@ def statuses(page: AppTest) -> list[str]:
     return [step["status"] for step in state_of(history(page)[-1]).get("steps", [])]
 
 
+def test_the_context_is_what_the_last_request_took(
+    page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("features.usage")
+    monkeypatch.setattr("features.usage.context_tokens", lambda _: 100)
+    reply(server, ("echo", {"text": "Hi"}))
+    say(page, "Go")
+    captions = [caption.value for caption in page.caption]
+    assert "14 tokens in, 10 out" in captions
+    assert captions[-1].startswith("Context 12% of 100 tokens")
+
+
 def test_another_version_has_its_own_steps(page: AppTest, server: ModelServer) -> None:
+    pytest.importorskip("features.versions")
     reply(server, ("echo", {"text": "Hi"}))
     say(page, "Go")
     press(page, "Try again")

@@ -171,6 +171,13 @@ def test_a_call_is_made_once_though_the_chat_is_too_long(server: ModelServer, fo
     assert len(server.calls()) == 1
 
 
+def test_a_call_is_made_once_though_nothing_makes_the_chat_short_enough(server: ModelServer, folder: Path) -> None:
+    long = Reply(status=400, code="context_length_exceeded", message="prompt is too long")
+    turn = ended(begin(server, *[call("pay", amount=5), long, long] * 3, earlier=4))
+    assert "too long" in state_of(turn.answer)["error"]
+    assert runs() == [5]
+
+
 def test_a_turn_that_fails_after_a_call_keeps_it(server: ModelServer, folder: Path) -> None:
     turn = ended(begin(server, call("pay", amount=5), Reply(status=404, code="model_not_found")))
     assert state_of(turn.answer)["status"] == "failed"
