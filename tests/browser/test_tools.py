@@ -88,10 +88,10 @@ def test_steps_and_a_chart(
     expect(chat.answer.get_by_test_id("stVegaLiteChart")).to_be_visible()
     expect(chat.answer.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible()
     expect(step(chat, "fail failed").get_by_test_id("stCode").first).not_to_be_visible()
+    chat.screenshot(screenshots / f"tools{'-dark' * (colour == 'dark')}-{width}.png")
     step(chat, "fail failed").locator("summary").click()
     expect(step(chat, "fail failed")).to_contain_text("RuntimeError: no a@b.c **luck**, <b>sorry</b>")
     expect(step(chat, "fail failed").locator("a, b, strong")).to_have_count(0)
-    chat.screenshot(screenshots / f"tools-{colour}-{width}.png")
 
 
 def test_the_user_allows_one_and_refuses_the_other(

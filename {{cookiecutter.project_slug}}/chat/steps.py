@@ -22,6 +22,7 @@ from chat.tools import clean_data, cut, shown
 SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")  # opens the passage that a link leads to
 OPEN = ("waits", "asks", "running")
 ENDS = {"done": "", "failed": " failed", "refused": " was not called", "stopped": " was stopped"}
+MAY_RUN = "Stopped, but it may still run."
 MAX_STEPS = 250  # of an imported answer
 
 
@@ -66,7 +67,8 @@ def _draw(step: Step, status: str, turn: Any) -> None:
     else:
         seconds = step.get("seconds", 0)
         looks = "complete" if status == "done" else "error"
-        label += ENDS[status] + (f" · {seconds:g} s" if seconds else "")
+        label += ENDS[status] + (", but may still run" if step.get("result") == MAY_RUN else "")
+        label += f" · {seconds:g} s" if seconds else ""
     box = st.status(label, state=looks, expanded=status == "asks")  # not in a `with` block, whose end completes it
     # Nothing of what a model or a tool says is Markdown here.
     box.code(json.dumps(step["arguments"], ensure_ascii=False, indent=1), language="json", wrap_lines=True)

@@ -27,7 +27,7 @@ from chat.context import context_tokens
 from chat.errors import ChatError, is_too_long
 from chat.message import Step
 from chat.session import Chat
-from chat.steps import is_open, safe_name, unfold
+from chat.steps import MAY_RUN, is_open, safe_name, unfold
 from chat.tools import MAX_LETTERS, clean_data, cut, in_thread, problem_of, shown, told, tools_for
 from chat.turn import Turn
 from server.loop import loop
@@ -52,7 +52,7 @@ class ToolTurn(Turn):
         self._tools = tools_for(chat.model)
         self._steps: list[Step] = []
         self._pieces: list[AIMessageChunk] = []
-        self._before, self._letters_before = ("", ""), 0  # the thinking and the text of earlier rounds
+        self._before, self._letters_before = ("", ""), 0  # thinking and text of earlier rounds; letters, also of calls
         self._asked: dict[str, asyncio.Future[bool]] = {}
         self._one_at_a_time = asyncio.Lock()
         super().__init__(question, chat, refusal)
@@ -107,7 +107,8 @@ class ToolTurn(Turn):
         """Ask the model. What is tried again is this, so that no call is made twice."""
         with self._changed:
             self._join()
-            self._before, self._letters_before = (self._state.get("thinking", ""), self.answer.text), self._length()
+            self._before = self._state.get("thinking", ""), self.answer.text
+            self._letters_before += super()._length()
             self._words, self._thoughts = StringIO(), StringIO()
             self._state.pop("ended", None)
         used = self.answer.usage_metadata
@@ -135,6 +136,7 @@ class ToolTurn(Turn):
     def _grow(self, chunk: AIMessageChunk) -> None:
         if self._tools:
             self._pieces.append(chunk)
+            self._letters_before += sum(len(piece["args"] or "") for piece in chunk.tool_call_chunks)  # have no end, too
             if len(self._pieces) > PIECES:
                 self._pieces = [add_ai_message_chunks(*self._pieces)]
         super()._grow(chunk)
@@ -206,7 +208,7 @@ class ToolTurn(Turn):
             for step in filter(is_open, self._steps):
                 tool = self._tools.get(step["name"])
                 goes_on = step["status"] == "running" and tool and not tool.ends_at_once
-                self._end_step(step, "stopped", "Stopped, but it may still run." if goes_on else "Stopped.")
+                self._end_step(step, "stopped", MAY_RUN if goes_on else "Stopped.")
             super()._end(status, **details)
 
 

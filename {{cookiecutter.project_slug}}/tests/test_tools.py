@@ -238,6 +238,13 @@ def test_the_calls_are_bounded(server: ModelServer, folder: Path, limits: dict[s
     assert [result for *_, result in server.calls()].count(NO_MORE) == 5
 
 
+def test_endless_arguments_end(server: ModelServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(read_settings(), "answer_letters", 1000)
+    turn = ended(begin(server, Reply((), calls=(("pay", "x" * 2000),), stall=60)))
+    assert "took too long" in state_of(turn.answer)["error"]
+    assert steps(turn) == []
+
+
 def test_a_tool_that_takes_too_long_is_ended(server: ModelServer, folder: Path, limits: dict[str, int]) -> None:
     limits["seconds"] = 0
     turn = ended(begin(server, call("sleep", ("wait", "{}"), seconds=60)))
