@@ -75,8 +75,9 @@ def find_problems(answers: dict) -> list[str]:
         check(question, wrong, "has control characters other than newline and tab")
 
     tools = answers["tools"]
-    check("tools", tools not in ("none", "files"), "is neither none nor files")
-    check("tools", (provider, tools) == ("local", "files"), "is not for the built-in model, which calls none")
+    known = "none", "files", "files and MCP servers"
+    check("tools", tools not in known, f"is not one of {', '.join(known)}")
+    check("tools", provider == "local" and tools in known[1:], "is not for the built-in model, which calls none")
 
     smoke_test = answers["smoke_test"]
     if smoke_test in ("yes", "no"):  # from a Cookiecutter below 2.4, which does not run pre_prompt

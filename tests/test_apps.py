@@ -36,7 +36,7 @@ def check(app: Path) -> int:
 @pytest.mark.xdist_group("openai")
 @pytest.mark.installs
 def test_an_app_with_tools_passes_its_own_checks() -> None:
-    check(install(model_provider="openai", tools="files"))
+    check(install(model_provider="openai", tools="files and MCP servers"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a symbolic link needs rights on Windows: run it on Linux or macOS")

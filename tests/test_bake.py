@@ -19,6 +19,7 @@ CASES: dict[str, dict[str, str]] = {
     "long answers": {"project_name": LONG, "session_key": "k" * 82, "model_name": "m" * 82},
     "no greeting": {"greeting": ""},
     "tools": {"model_provider": "openai", "tools": "files"},
+    "MCP": {"model_provider": "openai", "tools": "files and MCP servers"},
 }
 
 
@@ -94,12 +95,14 @@ def test_an_app_with_tools_has_their_files_and_is_not_much_larger() -> None:
     added = {path.relative_to(app).as_posix() for path in files(app)} - {
         path.relative_to(without).as_posix() for path in files(without)
     }
-    assert added == set(QUESTIONS["_optional"]["tools=files"])
+    assert added == set(QUESTIONS["_optional"]["tools=files,files and MCP servers"])
     same = [path for path in files(without) if path.suffix == ".py" or path.parent.name in ("prompts", "docs")]
     assert all((app / path.relative_to(without)).read_bytes() == path.read_bytes() for path in same)
     examples = [*(app / "tools").glob("*.py")]
     assert lines_of_code(*code(app)) - lines_of_code(*examples) - lines_of_code(*code(without)) <= 500
     assert lines_of_code(*examples) <= 160
+    servers = bake(model_provider="openai", tools="files and MCP servers")
+    assert lines_of_code(*code(servers)) - lines_of_code(*code(app)) <= 85
 
 
 def code(app: Path) -> list[Path]:

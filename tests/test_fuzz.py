@@ -126,7 +126,7 @@ BAD = {
     "session_key": ["", " ", 'a"b', "a'b", "a\\b", "a\nb", "app.question", "app.turn", "app.api_key", "$$ID"],
     "system_prompt": ["a\x00b", "a\x1bb", "a\x85b"],
     "greeting": ["\x07", "a\rb", True, ["Hi"]],
-    "tools": ["all", "files", None],  # files not with the built-in model
+    "tools": ["all", "files", "files and MCP servers", None],  # files not with the built-in model
     "smoke_test": ["1", None],
 }
 

@@ -26,9 +26,10 @@ from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add
 from chat.context import context_tokens
 from chat.errors import ChatError, is_too_long
 from chat.message import Step
+from chat.optional import optional
 from chat.session import Chat
 from chat.steps import MAY_RUN, is_open, safe_name, unfold
-from chat.tools import MAX_LETTERS, clean_data, cut, in_thread, problem_of, shown, told, tools_for
+from chat.tools import MAX_LETTERS, Tool, clean_data, cut, in_thread, problem_of, read_tools, shown, told
 from chat.turn import Turn
 from server.loop import loop
 
@@ -49,7 +50,9 @@ class ToolTurn(Turn):
     def __init__(self, question: HumanMessage, chat: Chat, refusal: str = "") -> None:
         """Start; the parameters are those of `start`."""
         # In the page's thread: a file may take long to load, and nobody else waits for it here.
-        self._tools = tools_for(chat.model)
+        self._takes_tools = not chat.model or (chat.model.profile or {}).get("tool_calling") is not False
+        self._tools: dict[str, Tool] = read_tools()[0] if self._takes_tools else {}
+        self._takes_tools &= bool(self._tools or chat.settings.get("servers"))
         self._steps: list[Step] = []
         self._pieces: list[AIMessageChunk] = []
         self._before, self._letters_before = ("", ""), 0  # thinking and text of earlier rounds; letters, also of calls
@@ -80,12 +83,14 @@ class ToolTurn(Turn):
 
     def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
         messages = super()._as_sent(messages)
-        return [each for message in messages for each in unfold(message)] if self._tools else messages
+        return [each for message in messages for each in unfold(message)] if self._takes_tools else messages
 
     async def _reply(self, model: BaseChatModel, messages: list[BaseMessage]) -> None:
         limits = self._chat.settings.get("tools", {})
         if wrong := [f"tools.{name}" for name in LIMITS if type(limits.get(name)) is not int]:
             raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has no whole number there: fix it, try again.")
+        if self._takes_tools and (servers := optional("chat.servers")):
+            self._tools |= await servers.server_tools(self._chat.settings)
         bound: Any = model.bind_tools([tool.schema for tool in self._tools.values()]) if self._tools else None
         longest = min(MAX_LETTERS, context_tokens(model) or MAX_LETTERS)  # of a result: a quarter of the context
         work: list[BaseMessage] = []
@@ -136,7 +141,7 @@ class ToolTurn(Turn):
     def _grow(self, chunk: AIMessageChunk) -> None:
         if self._tools:
             self._pieces.append(chunk)
-            self._letters_before += sum(len(piece["args"] or "") for piece in chunk.tool_call_chunks)  # have no end, too
+            self._letters_before += sum(len(piece["args"] or "") for piece in chunk.tool_call_chunks)  # may have no end
             if len(self._pieces) > PIECES:
                 self._pieces = [add_ai_message_chunks(*self._pieces)]
         super()._grow(chunk)

@@ -20,13 +20,13 @@ from functools import lru_cache
 from types import FunctionType, ModuleType, coroutine
 from typing import Any, TypeVar, get_type_hints
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from PIL import Image
 from pydantic import ValidationError, validate_call
 
 from chat.files import MAX_MEGAPIXELS, PICTURES
 from chat.message import clean
+from chat.optional import optional
 from chat.settings import ROOT
 
 FOLDER = ROOT / "tools"
@@ -83,12 +83,6 @@ class Tool:
             if task and task.cancelling():
                 raise
             raise RuntimeError("the tool ended itself") from error
-
-
-def tools_for(model: BaseChatModel | None) -> dict[str, Tool]:
-    """Return the tools by name, or none for a model whose profile says that it takes none."""
-    takes_none = model and (model.profile or {}).get("tool_calling") is False
-    return {} if takes_none else read_tools()[0]
 
 
 def read_tools() -> tuple[dict[str, Tool], list[str]]:
@@ -186,7 +180,8 @@ def _named_if_late(name: str, steps: Coroutine[Any, Any, Any]) -> Generator[Any,
 
 def problem_with_tools() -> str:
     """Return a sentence for what cannot be used, or nothing."""
-    return " ".join(read_tools()[1])
+    servers = optional("chat.servers")
+    return " ".join([*read_tools()[1], servers.problem_with_servers() if servers else ""]).strip()
 
 
 def problem_of(error: BaseException) -> str:
