@@ -1,6 +1,8 @@
 """MCP servers: their tools are called in a session that is kept, and one that is down is a sentence."""
 
 import json
+import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +127,21 @@ def test_a_server_that_ends_is_started_again(server: ModelServer, named: dict[st
     (first,) = results(server, "own_count")
     assert "Error" in results(server, "own_leave")[0]
     assert results(server, "own_count")[0].split()[-1] != first.split()[-1]
+
+
+def test_a_server_with_an_address(server: ModelServer, named: dict[str, Any], tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = SERVER.replace("server.run()", f"server.run('streamable-http', host='127.0.0.1', port={port})")
+    with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: not socket.socket().connect_ex(("127.0.0.1", port)))
+            named["own"] = {"url": f"http://127.0.0.1:{port}/mcp"}
+            assert results(server, "own_count", "own_count")[1].startswith("2 calls")
+        finally:
+            process.kill()
+    assert "Error" in results(server, "own_count")[0]
 
 
 def test_a_server_that_is_down_is_a_sentence(named: dict[str, Any], page: AppTest, server: ModelServer) -> None:
