@@ -28,5 +28,5 @@ class ChatCohere(langchain_cohere.ChatCohere):
         super().__init__(cohere_api_key=SecretStr(api_key), base_url=os.environ.get("CO_API_URL"), **arguments)
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, Any]:
-        """Bind tools in the form that Cohere takes, which is OpenAI's: langchain-cohere's own loses the nested types."""
+        """Bind tools in the form that Cohere takes, which is OpenAI's: its own class loses the types within types."""
         return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
