@@ -21,7 +21,7 @@ def rain(city: str) -> dict:
     rows = [{"month": month, "mm": mm} for month, mm in (("2026-06", 40), ("2026-07", 65), ("2026-08", 52))]
     return {"chart": "bar", "rows": rows, "x": "month", "y": "mm"}
 
-def fail(what: str) -> str:
+def forecast(what: str) -> str:
     """Fail."""
     raise RuntimeError(f"no {what}, <b>sorry</b>")
 
@@ -81,17 +81,17 @@ def test_steps_and_a_chart(
     chat: ChatPage, tools_app: tuple[Path, int, Any], screenshots: Path, width: str, colour: Any
 ) -> None:
     chat.page.emulate_media(color_scheme=colour)
-    calls = ("rain", {"city": "Oslo"}), ("fail", {"what": "a@b.c **luck**"})
+    calls = ("rain", {"city": "Oslo"}), ("forecast", {"what": "a@b.c **luck**"})
     let_call(tools_app[2], *calls, text=("It rained most in **July**: 65 mm.",))
     chat.say("How was the summer in Oslo?")
     chat.wait_for_the_end()
     expect(chat.answer.get_by_test_id("stVegaLiteChart")).to_be_visible()
     expect(chat.answer.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible()
-    expect(step(chat, "fail failed").get_by_test_id("stCode").first).not_to_be_visible()
+    expect(step(chat, "forecast failed").get_by_test_id("stCode").first).not_to_be_visible()
     chat.screenshot(screenshots / f"tools{'-dark' * (colour == 'dark')}-{width}.png")
-    step(chat, "fail failed").locator("summary").click()
-    expect(step(chat, "fail failed")).to_contain_text("RuntimeError: no a@b.c **luck**, <b>sorry</b>")
-    expect(step(chat, "fail failed").locator("a, b, strong")).to_have_count(0)
+    step(chat, "forecast failed").locator("summary").click()
+    expect(step(chat, "forecast failed")).to_contain_text("RuntimeError: no a@b.c **luck**, <b>sorry</b>")
+    expect(step(chat, "forecast failed").locator("a, b, strong")).to_have_count(0)
 
 
 def test_the_user_allows_one_and_refuses_the_other(

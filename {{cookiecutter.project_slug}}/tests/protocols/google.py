@@ -69,7 +69,7 @@ def calls(body: dict[str, Any]) -> list[tuple[str, Any, str]]:
     made = [part["functionCall"] for part in parts if "functionCall" in part]
     results = [part["functionResponse"]["response"] for part in parts if "functionResponse" in part]
     pairs = zip(made, results, strict=True)
-    return [(call["name"], call.get("args", {}), _text(result["output"])) for call, result in pairs]
+    return [(call["name"], call.get("args", {}), _text(result.get("output", result))) for call, result in pairs]
 
 
 def stream(words: tuple[str, ...], body: dict[str, Any], thinking: str = "", calls: Calls = ()) -> Iterator[bytes]:
