@@ -23,6 +23,7 @@ SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")  # opens 
 OPEN = ("waits", "asks", "running")
 ENDS = {"done": "", "failed": " failed", "refused": " was not called", "stopped": " was stopped"}
 MAY_RUN = "Stopped, but it may still run."
+SHOWN_LETTERS = 5_000  # which go to the browser again with each question
 MAX_STEPS = 250  # of an imported answer
 
 
@@ -71,10 +72,11 @@ def _draw(step: Step, status: str, turn: Any) -> None:
         label += f" · {seconds:g} s" if seconds else ""
     box = st.status(label, state=looks, expanded=status == "asks")  # not in a `with` block, whose end completes it
     # Nothing of what a model or a tool says is Markdown here.
-    box.code(json.dumps(step["arguments"], ensure_ascii=False, indent=1), language="json", wrap_lines=True)
+    arguments = json.dumps(step["arguments"], ensure_ascii=False, indent=1)
+    box.code(cut(arguments, SHOWN_LETTERS), language="json", wrap_lines=True)
     data = step.get("shown") or {}
     if (result := step.get("result")) and "passages" not in data:
-        box.code(result, language=None, wrap_lines=True)
+        box.code(cut(result, SHOWN_LETTERS), language=None, wrap_lines=True)
     if status == "asks" and turn:
         row = box.container(horizontal=True)
         for word, allows in (("Allow", True), ("Refuse", False)):
@@ -107,7 +109,7 @@ def unfold(answer: BaseMessage) -> list[BaseMessage]:
     for _, group in groupby(steps, lambda step: step["round"]):
         called = list(group)
         calls = [ToolCall(name=step["name"], args=step["arguments"], id=step["id"]) for step in called]
-        results = [ToolMessage(step.get("result", ""), tool_call_id=step["id"]) for step in called]
+        results = [ToolMessage(step.get("result") or "(nothing)", tool_call_id=step["id"]) for step in called]
         said += [AIMessage("", tool_calls=calls), *results]
     ended = "(The answer ended here.)"  # some providers refuse a question right after a result
     return [*said, answer if answer.text or not said else AIMessage(ended)]

@@ -100,9 +100,9 @@ class ToolTurn(Turn):
             if not said or not (calls := [_with_strict_arguments(chunk) for chunk in said.tool_call_chunks]):
                 return
             steps = self._begin(calls[:MAX_CALLS], number) if number < limits["rounds"] else []
-            told = await asyncio.gather(*(self._make(step, limits, longest) for step in steps))
-            told += [NO_MORE] * (len(calls) - len(told))
-            results = [ToolMessage(text, tool_call_id=call["id"]) for call, text in zip(calls, told, strict=True)]
+            texts = await asyncio.gather(*(self._make(step, limits, longest) for step in steps))
+            texts += [NO_MORE] * (len(calls) - len(texts))
+            results = [ToolMessage(text, tool_call_id=call["id"]) for call, text in zip(calls, texts, strict=True)]
             work += [_to_send_back(said, calls), *results]
         self._state["ended"] = NO_END
 

@@ -194,11 +194,14 @@ def problem_of(error: BaseException) -> str:
 
 def told(value: Any) -> str:
     """Return what the model is told of a result."""
-    if isinstance(value, bytes):
-        return "(A picture, which the user is shown.)"
-    if not isinstance(value, str):
-        value = json.dumps(value, ensure_ascii=False, default=str) if value is not None else "(done)"
-    return cut(value) or "(nothing)"
+    match value:
+        case None | "":
+            return "(done)"
+        case bytes():
+            return "(A picture, which the user is shown.)"
+        case str():
+            return value
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def clean_data(value: Any) -> Any:

@@ -221,7 +221,7 @@ def test_a_result_is_cut_and_says_so(server: ModelServer, folder: Path) -> None:
     ended(begin(server, call("much")))
     result = server.calls()[0][2]
     assert len(result) < 20_100
-    assert result.endswith("letters more)")
+    assert result.endswith("480,000 letters more)")
 
 
 def test_the_calls_are_bounded(server: ModelServer, folder: Path, limits: dict[str, int]) -> None:

@@ -8,8 +8,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from pypdf import PdfReader
-
 FOLDER = Path(__file__).parent.parent / "documents"
 KINDS = (".txt", ".md", ".pdf")
 PASSAGE = 1_000  # letters, about; a paragraph is cut only where it is longer
@@ -76,6 +74,8 @@ def _name(file: Path) -> str:
 
 def _pages(name: str, file: Path) -> Iterator[tuple[str, str]]:
     if file.suffix.lower() == ".pdf":
+        from pypdf import PdfReader  # takes a third of a second, for which nobody waits who has no PDF
+
         for number, page in enumerate(PdfReader(file).pages, 1):
             yield f"{name}, page {number}", page.extract_text()
     else:
