@@ -92,7 +92,7 @@ class Session:
         delta = self._find("chat_input")
         widget = WidgetState(id=delta.new_element.chat_input.id)
         widget.chat_input_value.data = text
-        uploaded = [await self._upload(name, content) for name, content in (files or {}).items()]
+        uploaded = [await self.upload(name, content) for name, content in (files or {}).items()]
         widget.chat_input_value.file_uploader_state.uploaded_file_info.extend(uploaded)
         await self._rerun(widget, delta.fragment_id)
 
@@ -125,7 +125,7 @@ class Session:
         alerts = [element.alert.body for element in elements if element.HasField("alert")]
         return alerts + [f"!{element.exception.message}" for element in elements if element.HasField("exception")]
 
-    async def _upload(self, name: str, content: bytes) -> UploadedFileInfo:
+    async def upload(self, name: str, content: bytes) -> UploadedFileInfo:
         """Ask the server where a file goes, and send it there."""
         message = BackMsg()
         message.file_urls_request.session_id = self._session_id

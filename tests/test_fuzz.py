@@ -82,7 +82,7 @@ def sent_to_the_model(app: Path, question: str) -> list[tuple[str, str]]:
     """Return what the app's own chain sends to a model, as (type, text) pairs."""
     chain, sent = loaded(app, "chat.chain"), []
 
-    async def reply(messages: list[Any]) -> None:
+    async def reply(messages: list[Any], config: Any) -> None:
         sent.extend((message.type, message.text) for message in messages)
 
     async def ask() -> None:

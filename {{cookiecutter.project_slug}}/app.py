@@ -1,16 +1,27 @@
 """The app: what stands between a browser and the page. `streamlit run app.py` starts it."""
 
-import streamlit as st
 from starlette.middleware import Middleware
+from streamlit import App, config
 
-from chat.settings import allowed_hosts
+from chat.errors import ChatError
+from chat.settings import allowed_hosts, read_secrets
 from server.gate import OneEventAtATime
 from server.headers import SecurityHeaders
-from server.warm_up import WarmUp
+from server.lifespan import WarmUp
+from server.uploads import UploadLimit
 
-warm_up = WarmUp("server.open_files:raise_limit", "chat.turn", "chat.files", "chat.session:prepare")
-app = st.App(
+try:
+    read_secrets()
+except ChatError:  # the page says so; Streamlit does not even start with a file that is no UTF-8
+    config.set_option("secrets.files", [])
+
+warm_up = WarmUp("server.open_files:raise_limit", "chat.turn", "chat.files", "chat.markdown", "chat.session:prepare")
+app = App(
     "page.py",
     lifespan=warm_up.lifespan,
-    middleware=[Middleware(SecurityHeaders, allowed_hosts), Middleware(OneEventAtATime, warm_up.join)],
+    middleware=[
+        Middleware(SecurityHeaders, allowed_hosts),
+        Middleware(UploadLimit),
+        Middleware(OneEventAtATime, warm_up.join),
+    ],
 )

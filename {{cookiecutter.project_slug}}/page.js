@@ -1,23 +1,41 @@
-// Streamlit scrolls along with a growing chat only where the chat input is in no fragment. This scrolls along from
-// sending a question until the reader scrolls up.
+// Streamlit scrolls along with a growing chat only where the chat input is in the page's main part (its issue 16977).
+// This scrolls along from sending a question until the reader scrolls up, and from then on leaves the page where it is.
 {
   const main = document.querySelector("[data-testid=stMain]")
-  let follows = true
+  const SENDS = "[data-testid=stChatInputSubmitButton], [class*=st-key-app-starter], .send, [aria-label='Try again']"
+  let below = null // how much of the page stays below the window: 0 to follow an answer, null to leave the reader alone
   let top = 0
-  main.onscroll = () => {
-    const atBottom = main.scrollTop + main.clientHeight > main.scrollHeight - 40
-    follows = atBottom || (follows && main.scrollTop >= top)
+  const keep = () => {
+    if (below !== null) main.scrollTo(0, main.scrollHeight - main.clientHeight - below)
     top = main.scrollTop
   }
-  main.parentElement.onkeydown = ({ key, target }) => {
-    if (key === "Enter" && target.matches("textarea")) follows = true
+  const follow = () => {
+    below = 0
+    keep()
   }
-  main.parentElement.addEventListener("click", ({ target }) => {
-    if (target.closest("[data-testid=stChatInputSubmitButton], [class*=st-key-app-starter]")) follows = true
+  main.onscroll = () => {
+    const rest = main.scrollHeight - main.clientHeight - main.scrollTop
+    if (main.scrollTop < top && rest > 1) below = null // a page that shrinks ends up at its end
+    else if (main.scrollTop > top && rest < 40) below = 0
+    top = main.scrollTop
+  }
+  const leave = ({ type, deltaY }) => {
+    if (main.scrollTop > 0 && (type === "touchmove" || deltaY < 0)) below = null // at once: the scrolling comes later
+  }
+  for (const type of ["wheel", "touchmove"]) main.addEventListener(type, leave, { passive: true })
+  main.parentElement.onkeydown = (event) => {
+    if (event.key === "Enter" && !event.shiftKey && event.composedPath()[0].matches("textarea")) follow()
+  }
+  main.parentElement.addEventListener("click", (event) => {
+    if (event.composedPath()[0].closest(SENDS)) follow()
+    if (event.target.closest(".st-key-app-show_earlier")) below = main.scrollHeight - main.clientHeight - main.scrollTop
   }, true)
   // Streamlit's fields would take nothing of a text that is too long, and its chat input would send a question without
   // the files in red: both without a word.
   const MAX_LETTERS = 100_000
+  // Of a file that a server refuses, Streamlit gives the status alone; a proxy may make another of a 403.
+  const REFUSED = "The file did not arrive. If this page is inside another site's, open it in a tab of its own."
+  const TOO_LARGE = "The file is too large for a server on the way, or this session has sent too many."
   const problemWith = ({ type, target, key, shiftKey, isComposing, data }, input) => {
     if (type === "beforeinput") {
       const length = target.value.length - (target.selectionEnd - target.selectionStart) + (data?.length ?? 0)
@@ -28,7 +46,9 @@
     const sends = type === "click" ? target.closest("button[aria-label^=Send]") : key === "Enter" && !shiftKey
     const why = input.querySelector("[aria-invalid=true] [role=alert]")
     if (!sends || isComposing || !why) return ""
-    return `${why.textContent.replace("Error: ", "")} Take off the file in red first.`
+    const said = why.textContent.replace("Error: ", "")
+    const reason = !said.startsWith("AxiosError") ? said : said.endsWith("413") ? TOO_LARGE : REFUSED
+    return `${reason} Take off the file in red first.`
   }
   const check = (event) => {
     const input = event.target.closest("[data-testid=stChatInput], [data-testid=stTextArea]")
@@ -42,9 +62,6 @@
   }
   for (const type of ["beforeinput", "keydown", "click"]) document.body.addEventListener(type, check, true)
   main.observer?.disconnect() // of an earlier run of this script
-  main.observer = new ResizeObserver(() => {
-    if (follows) main.scrollTo(0, main.scrollHeight)
-    top = main.scrollTop // a page that shrinks is not a reader who scrolls up
-  })
-  main.observer.observe(main.querySelector("[data-testid=stMainBlockContainer]"))
+  main.observer = new ResizeObserver(keep)
+  for (const part of [main, main.querySelector("[data-testid=stMainBlockContainer]")]) main.observer.observe(part)
 }

@@ -12,6 +12,7 @@ from chat.session import Chat
 from chat.transcript import draw_answer, latest_messages, show_unseen
 from chat.turn import ask
 from features import (
+    accessibility,
     attachments,
     conversations,
     copying,
@@ -27,6 +28,7 @@ from features import (
 HERE = Path(__file__).parent
 st.html(HERE / "page.css")
 st.html(f"<script>{(HERE / 'page.js').read_text()}</script>", unsafe_allow_javascript=True)
+accessibility.mount()
 
 # Set-up: the settings, what the sidebar changes of them, and the model that they come to.
 try:
@@ -67,7 +69,7 @@ def conversation() -> None:
     for message in latest_messages(messages, chat):
         with messages.chat_message(message.type):
             if message.type == "human":
-                st.text(text_of(message))  # as typed: a price in $ is no formula
+                st.text(text_of(message), width="stretch")  # as typed: a price in $ is no formula
                 versions.edit(message, chat)
                 attachments.show(message)
                 continue

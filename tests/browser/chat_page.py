@@ -11,15 +11,16 @@ from playwright.sync_api import Locator, Page, expect
 class ChatPage:
     """What one does and sees at the page."""
 
-    def __init__(self, page: Page, port: int) -> None:
+    def __init__(self, page: Page, port: int, url: str = "") -> None:
         """Open the page and wait until one can type.
 
         Parameters:
             page: A new tab.
             port: Where the app listens on loopback.
+            url: Its address, if that is another.
         """
         self.page = page
-        page.goto(f"http://127.0.0.1:{port}")
+        page.goto(url or f"http://127.0.0.1:{port}")
         expect(self.input).to_be_visible(timeout=60_000)
 
     @property
@@ -49,9 +50,16 @@ class ChatPage:
         expect(self.messages).not_to_have_count(0)  # the input may be there before the greeting is
         before = self.messages.count()
         self.input.fill(text)
-        self.input.press("Enter")
+        self.send()
         # The question and its answer, be it empty yet; with a megabyte on the page, a browser takes its time.
         expect(self.messages).to_have_count(before + 2, timeout=30_000)
+
+    def send(self) -> None:
+        """Send what has been typed: by Enter, or on a touch screen, where that is a new line, by the button."""
+        if self.page.evaluate("matchMedia('(pointer: coarse)').matches"):
+            self.button("Send message").click()
+        else:
+            self.input.press("Enter")
 
     @contextlib.contextmanager
     def sidebar(self, *, folds: bool = False) -> Iterator[None]:

@@ -1,5 +1,8 @@
 """What a person sees whose chat is gone, since the server has restarted."""
 
+import os
+import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.baking import app_tests, copy_app, install
 from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import reply
 from tests.running import free_port, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
@@ -43,7 +47,7 @@ def test_a_restart_is_said_and_nothing_typed_is_lost(
             expect(chat.errors).to_have_count(1)
             expect(chat.input).to_have_value("And now?")
             chat.screenshot(screenshots / f"restart-{width}.png")
-            chat.input.press("Enter")
+            chat.send()
             expect(chat.messages).to_have_count(3)
             chat.wait_for_the_end()
             expect(said).to_be_visible()
@@ -51,3 +55,29 @@ def test_a_restart_is_said_and_nothing_typed_is_lost(
             assert server.conversation() == [("system", "Talk like a pirate."), greeting, ("user", "And now?")]
             chat.say("And later?")
             expect(chat.errors).to_have_count(0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking")
+@pytest.mark.parametrize("width", ["desktop"], indirect=True)
+@pytest.mark.parametrize(("words", "seconds"), [(12, 60), (1000, 5)])
+def test_an_answer_may_end_before_the_server_and_its_page_says_so(
+    page: Page, screenshots: Path, width: str, tmp_path: Path, words: int, seconds: int
+) -> None:
+    installed = install(model_provider="openai")
+    settings = copy_app(installed, app := tmp_path / "app") / "settings.toml"
+    given = settings.read_text(encoding="utf-8").replace("shutdown_seconds = 5", f"shutdown_seconds = {seconds}")
+    settings.write_text(given, encoding="utf-8")
+    with app_tests(installed).ModelServer() as server, ExitStack() as until_told:
+        port = until_told.enter_context(running(app, server.environment))
+        server.reply = reply(words=tuple(f"word{n} " for n in range(words)), pause=0.2)
+        chat = ChatPage(page, port)
+        chat.say("A question")
+        expect(chat.answer).to_contain_text("word2")
+        end = threading.Thread(target=until_told.close)  # waits for the server's end
+        end.start()
+        expect(chat.errors.filter(has_text="The server restarts: this answer has a few seconds to end")).to_be_visible()
+        chat.screenshot(screenshots / f"server-ends-{words}.png")
+        end.join()
+        expect(chat.answer).to_contain_text("word9" if words == 12 else "word2")
+        interrupted = chat.errors.filter(has_text="The answer was interrupted")  # a slow page may not show it
+        assert words == 1000 or not interrupted.count()

@@ -1,13 +1,15 @@
 """The memory guide's chain: prompt | model, wrapped so that the history goes in with each question."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_message_runs
+from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, merge_message_runs
 from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.runnables.config import get_async_callback_manager_for_config
+from langchain_core.tracers.root_listeners import AsyncRootListenersTracer
 
 from chat.history import BaseChatMessageHistory, RunnableWithMessageHistory
 
@@ -16,16 +18,16 @@ def build_chain(
     model: BaseChatModel,
     system_prompt: str,
     history: BaseChatMessageHistory,
-    reply: Callable[[list[BaseMessage]], Awaitable[None]],
+    reply: Callable[[list[BaseMessage], RunnableConfig], Awaitable[None]],
     files: Sequence[Any] = (),
 ) -> Runnable[Any, Any]:
-    """Return a chain to be streamed with `{"question": text}`, at whose end `reply` asks the model.
+    """Return a chain to be invoked with `{"question": text}`, at whose end `reply` asks the model.
 
     Parameters:
         model: The chat model that answers: its profile says which files it reads.
         system_prompt: Sent word for word, braces and all; left out if blank, which some providers refuse.
         history: Holds the earlier messages that the model should see, and is told of the new ones.
-        reply: Is called with the messages to send. What comes out of the chain is empty.
+        reply: Is called with the messages to send, and with what a tracer needs. What comes out of the chain is empty.
         files: Content blocks that go along with the question.
     """
 
@@ -38,8 +40,8 @@ def build_chain(
         merged, profile = merge_message_runs([*earlier, question]), model.profile or {}
         return [one.model_copy(update={"content": _content(one.content, profile)}) for one in merged]
 
-    async def answer(messages: list[BaseMessage]) -> str:
-        await reply(messages)
+    async def answer(messages: list[BaseMessage], config: RunnableConfig) -> str:
+        await reply(messages, config)
         return ""
 
     prompt = ChatPromptTemplate.from_messages(
@@ -55,6 +57,29 @@ def build_chain(
         input_messages_key="question",
         history_messages_key="history",
     )
+
+
+async def pieces_of(
+    model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig, **options: Any
+) -> AsyncIterator[AIMessageChunk]:
+    """Yield the pieces of a model's answer.
+
+    Parameters:
+        model: The chat model.
+        messages: What it is sent.
+        config: The chain's, which says whether a tracer looks on.
+        options: What else it is told, such as its tools.
+    """
+    # LangChain's own astream keeps every piece to its end, 7 kB a word, which a tracer alone needs.
+    handlers = get_async_callback_manager_for_config(config).handlers
+    traced = any(not isinstance(each, AsyncRootListenersTracer) for each in handlers)  # it is for the history
+    if traced or not model._should_stream(async_api=True, stream=True, **options):
+        async for piece in model.astream(messages, config, **options):
+            yield piece
+        return
+    async for piece in model._astream(messages, **options):
+        piece.message.response_metadata |= piece.generation_info or {}
+        yield cast(AIMessageChunk, piece.message)
 
 
 def is_unread(block: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, trim_messages
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, trim_messages
 from langchain_core.messages.utils import count_tokens_approximately
 
 from chat.message import files_of, is_answer, state_of
@@ -73,8 +73,4 @@ def count_tokens(messages: Sequence[BaseMessage]) -> int:
 
 def unseen_questions(messages: Sequence[BaseMessage], seen: Sequence[BaseMessage]) -> int:
     """Return how many questions of a chat the model no longer sees; `seen` are the latest messages, which it sees."""
-
-    def questions(messages: Sequence[Any]) -> int:
-        return sum(isinstance(message, HumanMessage) for message in messages)
-
-    return questions(messages) - questions(seen)
+    return [each.type for each in messages].count("human") - [each.type for each in seen].count("human")

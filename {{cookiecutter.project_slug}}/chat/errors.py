@@ -29,7 +29,9 @@ class Refusal(ChatError):
     """A problem with what is in a question, which would be the same if it were sent again."""
 
 
-def sentence_for(error: BaseException, model_settings: dict[str, Any], unknown: str = UNKNOWN) -> str:
+def sentence_for(
+    error: BaseException, model_settings: dict[str, Any], unknown: str = UNKNOWN, with_files: bool = False
+) -> str:
     """Return the sentence for an error.
 
     Nothing of the error's own text is shown: providers repeat keys and prompts in it.
@@ -38,6 +40,7 @@ def sentence_for(error: BaseException, model_settings: dict[str, Any], unknown: 
         error: What the chain raised.
         model_settings: The [model] table of settings.toml.
         unknown: The sentence for an error that the table has no row for; {kind} in it becomes the error's class.
+        with_files: Whether files were sent, which the provider may be speaking of.
     """
     if isinstance(error, ChatError):
         return str(error)
@@ -49,7 +52,7 @@ def sentence_for(error: BaseException, model_settings: dict[str, Any], unknown: 
         "address": model_settings.get("base_url_variable") or "settings.toml",
         "key": f"the API key in {where}" if variable else "the credentials (see README.md)",
     }
-    if cause := _cause_of(error):
+    if cause := _cause_of(error, with_files):
         return cause["sentence"].format(**names)
     # Where it failed, without what it says.
     frames = "".join(traceback.format_tb(error.__traceback__))
@@ -63,7 +66,8 @@ def end_sentence(metadata: Mapping[str, Any]) -> str | None:
     Parameters:
         metadata: The `response_metadata` of a piece of an answer.
     """
-    why = metadata.get("incomplete_details") or metadata.get("prompt_feedback") or {}  # OpenAI's Responses API, Gemini
+    why: Any = metadata.get("incomplete_details") or metadata.get("prompt_feedback")  # OpenAI's Responses API, Gemini
+    why = why if isinstance(why, Mapping) else {}
     names = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
     said = (why.get("reason"), why.get("block_reason"), *map(metadata.get, names))
     reasons = {str(reason).lower().rpartition(".")[2] for reason in said if reason}
@@ -76,10 +80,15 @@ def is_too_long(error: BaseException) -> bool:
     return _cause_of(error) is TABLE["causes"]["too_long"]
 
 
-def is_refused(error: BaseException) -> bool:
+def is_refused(error: BaseException, with_files: bool = False) -> bool:
     """Say whether the provider refuses the question for what is in it: sent again, it would be refused again."""
     unanswered = TABLE["ends"]["filter"]["sentence"] in str(error)  # after an empty answer, too
-    return unanswered or isinstance(error, Refusal) or _cause_of(error).get("of_content", False)
+    return unanswered or isinstance(error, Refusal) or _cause_of(error, with_files).get("of_content", False)
+
+
+def is_of_file(error: BaseException, with_files: bool) -> bool:
+    """Say whether it is a file that the provider refuses."""
+    return _cause_of(error, with_files) is TABLE["causes"]["file"]
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -99,10 +108,11 @@ def retry_after(error: BaseException) -> float | None:
     return None
 
 
-def _cause_of(error: BaseException) -> dict[str, Any]:
+def _cause_of(error: BaseException, with_files: bool = False) -> dict[str, Any]:
     """Return the first row of [causes] that fits an error, {} if none does."""
     signs = [_signs_of(each) for each in _with_causes(error)]
-    return next((cause for cause in TABLE["causes"].values() if any(_fits(cause, *each) for each in signs)), {})
+    causes = [cause for cause in TABLE["causes"].values() if with_files or not cause.get("of_files")]
+    return next((cause for cause in causes if any(_fits(cause, *each) for each in signs)), {})
 
 
 def _with_causes(error: BaseException | None) -> list[BaseException]:
@@ -137,7 +147,7 @@ def _status_of(error: BaseException) -> int | None:
         return _status_of_name(said[said.lastindex or 0])
     found = (getattr(where, name, None) for where in (error, response) for name in ("status_code", "status", "code"))
     status = next((status for status in found if isinstance(status, int)), None)
-    return _status_in_a_stream(error) if status in (None, 200) else status
+    return status if status not in (None, 200) else _status_in_a_stream(error) or status
 
 
 def _status_in_a_stream(error: BaseException) -> int | None:

@@ -66,7 +66,7 @@ def _block(name: str, data: bytes, encoded: str) -> dict[str, Any]:
     with suppress(UnidentifiedImageError):
         picture = Image.open(io.BytesIO(data), formats=list(PICTURES))
         pixels = picture.width * picture.height
-        if pixels > MAX_MEGAPIXELS * 1_000_000 or data.count(b"\xff\xda") > 50:  # or too many passes over them
+        if pixels > MAX_MEGAPIXELS * 1_000_000 or _passes(data) > 50:
             raise Image.DecompressionBombError
         take(pixels // 16)  # so that a session's pictures take half a minute at most
         with _one_at_a_time:  # else those of many visitors would fill the memory
@@ -83,7 +83,14 @@ def _block(name: str, data: bytes, encoded: str) -> dict[str, Any]:
     text, note = _text(data)
     if name.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf")):
         raise ValueError("it is not what its name says")
+    if not text.strip():
+        raise ChatError(f"{plain(name)} is empty.")
     return {"type": "text", "text": f"{name}{note}\n{clean(text)}"}
+
+
+def _passes(data: bytes) -> int:
+    """Return about how often a decoder of this picture goes over its pixels."""
+    return data.count(b"\xff\xda") if data.startswith(b"\xff\xd8") else 1  # a JPEG begins each with these bytes
 
 
 def _text(data: bytes) -> tuple[str, str]:

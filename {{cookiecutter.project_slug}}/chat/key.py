@@ -6,6 +6,9 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from chat.errors import ChatError
+from chat.settings import read_secrets
+
 
 def key_of_machine(model_settings: dict[str, Any]) -> str | None:
     """Return the API key that this machine has, "" where the provider needs none, or None."""
@@ -19,11 +22,17 @@ def ask_for_key(model_settings: dict[str, Any]) -> str | None:
     """Return the API key, "" where the provider needs none, or None while one is still wanted, which the page asks for.
 
     A key typed at the page stays in this session's state: no other session, file or log sees it.
+
+    Raises:
+        ChatError: There may be a key in secrets.toml, but not where it is looked for.
     """
     notice = st.empty()  # keeps its place when the key is there, or everything below it would be redrawn
     variable, key = model_settings["key_variable"], key_of_machine(model_settings)
     if key is not None:
         return _checked(key, variable, notice)
+    for section, entries in read_secrets().items():
+        if isinstance(entries, dict) and variable in {*entries, *(f"{section}_{name}".upper() for name in entries)}:
+            raise ChatError(f"The key is under [{section}] in secrets.toml: put {variable} above it, then restart.")
     provider, page, place = model_settings["provider"], model_settings["key_page"], notice.container()
     key = _checked(st.session_state.get("app.api_key", "").strip(), "that API key", place)
     if page and key == "":

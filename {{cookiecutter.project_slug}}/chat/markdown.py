@@ -33,7 +33,7 @@ OWN = re.compile(
     # Streamlit's own: emoji and icons, :red[…] and its like, arrows and signs, math and ~…~ where none was meant.
     | (?P<icon>(?<!`)`(?P<before>[^`\n]*:)(?P<after>material/[^`\n]*)`(?!`))
     | (?P<address>(?:(?<=http)|(?<=https)):/[^\s<>"`\[\]\\^|\x7f-\U0010ffff]*)
-    | (?P<shortcode>:(?=[\w+-]*[a-zA-Z_+-][\w+-]*:|100:|1234:))
+    | (?P<shortcode>:(?=[\w+-]++:)(?=[^\Wa-zA-Z_]*+[a-zA-Z_+-]|100:|1234:))
     | (?P<colon>:(?=[\w:]))
     | (?P<sign>(?<![-\w<=>~])(?:->|<-|--|[<>]=)(?![-\w<=>~]))
     | (?P<about>(?<![-\w<=>~])~=(?![-\w<=>~]))
@@ -94,7 +94,9 @@ def as_streamlit_markdown(text: str, growing: bool = False) -> str:
         text: What a model wrote.
         growing: Whether more may come: half a formula is shown as code, half a fence not at all.
     """
-    text = re.sub("\r\n?", "\n", text.rstrip("`~$\\*_-=") + END if growing else text).replace("\0", "\ufffd")
+    if growing:  # a fence with nothing below it would be an empty box
+        text = re.sub(r"(?:\A|(?<=\n))[ >\t]*(?:```|~~~)[^\n`]*\n?\Z", "", text).rstrip("`~$\\*_-=") + END
+    text = re.sub("\r\n?", "\n", text).replace("\0", "\ufffd")
     # Streamlit strips a text: code that is indented does not come first.
     parts, at, size = ["[//]: #\n\n" * text.lstrip("\n").startswith(("    ", "\t"))], 0, PART
     while at + size < len(text):

@@ -6,8 +6,16 @@ from typing import Any, TypedDict, cast
 from langchain_core.messages import AIMessageChunk, BaseMessage
 
 # How models mark their thinking, if the server leaves it in the answer; some servers swallow the opening mark.
-OPENING = re.compile(r"<([\w:]*think\w*|thought|reasoning)>|\[THINK\]", re.IGNORECASE)
-CLOSING = re.compile(r"(?<!`)(</([\w:]*think\w*|thought|reasoning)>|\[/THINK\])(?!`)", re.IGNORECASE)
+TAG = r"(?:[\w:]{0,20}think\w{0,20}|thoughts?|reasoning)"
+OPENING = re.compile(
+    rf"<{TAG}>|\[THINK\]|\u25c1think\u25b7|<\|(?:START_THINKING|begin_of_thought|channel\|>analysis<\|message)\|>",
+    re.IGNORECASE,
+)
+CLOSING = re.compile(
+    rf"</{TAG}>|\[/THINK\]|\u25c1/think\u25b7|<\|(?:END_THINKING|end_of_thought)\|>"
+    r"|<\|end\|>(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>",
+    re.IGNORECASE,
+)
 
 
 class Step(TypedDict, total=False):
@@ -31,6 +39,7 @@ class AnswerState(TypedDict, total=False):
     ended: str  # the sentence for one that the provider ended early; "" for a whole one
     thinking: str  # what the model thought before it answered
     refused: bool  # whether the question was refused for what is in it, so that it is not sent again
+    unsent: bool  # whether that was before it was sent: a file of it cannot go, and is not in it
     unseen: int  # how many earlier questions the model did not see
     unread: int  # how many files in the chat the model cannot read
     steps: list[Step]  # the tools that were called
@@ -60,6 +69,11 @@ def files_of(message: BaseMessage) -> list[dict[str, Any]]:
     return [block for block in blocks if isinstance(block, dict)]
 
 
+def has_media(message: BaseMessage) -> bool:
+    """Say whether there is a picture or a PDF in a message, which not every model reads."""
+    return any(block["type"] != "text" for block in files_of(message))
+
+
 def clean(text: str) -> str:
     """Return a text that can be drawn, sent and stored: halves of characters are joined, or replaced as NUL is."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
@@ -67,12 +81,16 @@ def clean(text: str) -> str:
 
 def split_thinking(text: str) -> tuple[str, str]:
     """Return the thinking that a text begins with, and the rest."""
-    opening, closing = OPENING.search(text), CLOSING.search(text)
-    begins = opening and not text[: opening.start()].strip()
-    if not begins and not (closing and not OPENING.search(text, 0, closing.start())):
-        return "", text
-    thinking = text[opening.end() if opening and begins else 0 : closing.start() if closing else len(text)]
-    return thinking.strip(), text[closing.end() :].lstrip() if closing else ""
+    thoughts, rest = [], text
+    while opening := OPENING.match(stripped := rest.lstrip()):
+        closing = CLOSING.search(stripped, opening.end())
+        thoughts.append(stripped[opening.end() : closing.start() if closing else None].strip())
+        rest = stripped[closing.end() :].lstrip() if closing else ""
+    if not thoughts and (closing := CLOSING.search(text)) and not OPENING.search(text, 0, closing.start()):
+        before, after = text[: closing.start()], text[closing.end() :]
+        if before.count("`") % 2 == 0 and not (before[-1:] == after[:1] == " "):  # else it is talked about
+            return before.strip(), after.lstrip()
+    return "\n\n".join(thoughts), rest
 
 
 def thoughts_in(chunk: AIMessageChunk) -> str:

@@ -7,12 +7,13 @@ export default ({ parentElement, data, setTriggerValue }) => {
     document.execCommand("copy")
     field.remove()
   }
-  data.forEach(({ event, icon, label, text, copies, pressed, disabled }, n) => {
-    const tag = text ? "SPAN" : "BUTTON"
+  data.forEach(({ event, icon, label, text, end, copies, pressed, disabled }, n) => {
+    const tag = event ? "BUTTON" : "SPAN"
     if (row.children[n]?.tagName !== tag) row.insertBefore(document.createElement(tag), row.children[n] ?? null)
     const part = row.children[n]
     clearTimeout(part.timer)
-    if (text) return (part.textContent = text)
+    if (end) part.dispatchEvent(new CustomEvent("answered", { bubbles: true, detail: end }))
+    if (!event) return (part.textContent = text)
     Object.assign(name(part, icon, label), { ariaDisabled: disabled, ariaPressed: pressed ?? null })
     part.onclick = async () => {
       if (copies == null) return disabled || setTriggerValue(event, true)

@@ -49,6 +49,16 @@ class Row:
         """Add a few words in small print."""
         self._items.append({"text": text})
 
+    def announce(self, id: float, *notes: str, reads_answer: bool) -> None:
+        """Have a screen reader told how the answer has ended, where features/accessibility.js is; nobody sees it.
+
+        Parameters:
+            id: What has the same as the one before is not announced again.
+            notes: The words; those in a box of errors speak for themselves.
+            reads_answer: Whether the answer comes before them.
+        """
+        self._items.append({"text": "", "end": [id, " ".join(notes), reads_answer]})
+
     def draw(self) -> None:
         """Draw the row, or nothing if there is nothing in it: while the answer grew, "Stop" was there."""
         if self._place and not self._items:

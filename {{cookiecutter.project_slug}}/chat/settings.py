@@ -1,7 +1,8 @@
-"""settings.toml and prompts/*.md, read afresh each time they are needed: an edit counts without a restart."""
+"""settings.toml, prompts/*.md and secrets.toml, read afresh each time: an edit of the first two counts at once."""
 
 import functools
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,12 @@ from chat.errors import ChatError
 ROOT = Path(__file__).parent.parent
 PROMPTS = ROOT / "prompts"
 EXPECTED = {
-    "title": str,
-    "session_key": str,
-    "tokens_per_session": int,
-    "answer_letters": int,
-    "answer_minutes": int,
-    "questions_per_minute": int,
-    "save_prompts": bool,
-    "image_hosts": list,
-    "frame_hosts": list,
-    "model": dict,
-}
-EXPECTED_OF_MODEL = {
-    **dict.fromkeys(("provider", "name", "notice", "key_variable", "key_page"), str),
-    **dict.fromkeys(("history_tokens", "history_messages"), int),
-    **dict.fromkeys(("files", "offered"), list),
-    "begins_with_user": bool,
+    **dict.fromkeys(("title", "session_key"), str),
+    **dict.fromkeys(("tokens_per_session", "answer_letters", "answer_minutes", "questions_per_minute"), int),
+    **dict.fromkeys(("shutdown_seconds", "model.history_tokens", "model.history_messages"), int),
+    **dict.fromkeys(("model.provider", "model.name", "model.notice", "model.key_variable", "model.key_page"), str),
+    **dict.fromkeys(("image_hosts", "frame_hosts", "model.files", "model.offered"), list),
+    **dict.fromkeys(("save_prompts", "model.begins_with_user"), bool),
 }
 
 
@@ -35,21 +26,15 @@ def read_settings() -> dict[str, Any]:
     Raises:
         ChatError: The file is missing, is not valid TOML, or lacks an entry of the right type.
     """
-    try:
-        return _parse((ROOT / "settings.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error  # the whole text has the file's path in it
-        raise ChatError(f"settings.toml cannot be read ({reason}): fix the file, then try again.") from error
+    return _read("settings.toml", ROOT / "settings.toml", _parse, "try again")
 
 
 @functools.lru_cache(maxsize=1)
 def _parse(text: str) -> dict[str, Any]:
     settings = tomllib.loads(text)
-    wrong = [name for name, kind in EXPECTED.items() if not _is(settings.get(name), kind)]
-    if "model" not in wrong:
-        model = settings["model"]
-        wrong += [f"model.{name}" for name, kind in EXPECTED_OF_MODEL.items() if not _is(model.get(name), kind)]
-    if wrong:
+    model = settings["model"] if isinstance(settings.get("model"), dict) else {}
+    values = settings | {f"model.{name}": value for name, value in model.items()}
+    if wrong := [name for name, kind in EXPECTED.items() if not _is(values.get(name), kind)]:
         raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has a value of the wrong type: fix it, try again.")
     return settings
 
@@ -73,8 +58,23 @@ def read_prompt(name: str) -> str:
     Raises:
         ChatError: The file cannot be read, or is not UTF-8 text.
     """
+    return _read(f"prompts/{name}.md", PROMPTS / f"{name}.md", str, "try again")
+
+
+def read_secrets() -> dict[str, Any]:
+    """Return what the app's own secrets.toml says, {} if there is none.
+
+    Raises:
+        ChatError: The file cannot be read, or is not valid TOML.
+    """
+    name = ".streamlit/secrets.toml"
+    return _read(name, ROOT / name, tomllib.loads, "restart the app") if (ROOT / name).exists() else {}
+
+
+def _read(name: str, file: Path, parse: Callable[[str], Any], then: str) -> Any:
     try:
-        return (PROMPTS / f"{name}.md").read_text(encoding="utf-8")
+        return parse(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise ChatError(f"prompts/{name}.md cannot be read ({reason}): mend that, then try again.") from error
+        # The whole text of such an error has the file's path in it, or a piece of the file.
+        why = "it is no UTF-8 text" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or error
+        raise ChatError(f"{name} cannot be read ({why}): mend that, then {then}.") from error

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from io import StringIO
 from typing import Any, cast
 from uuid import uuid4
@@ -22,6 +23,7 @@ from langchain_core.messages import (
     message_chunk_to_message,
 )
 from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add_usage
+from langchain_core.runnables import RunnableConfig
 
 from chat.context import context_tokens
 from chat.errors import ChatError, is_too_long
@@ -47,7 +49,7 @@ class ToolTurn(Turn):
     What was called is in the answer, as its steps, from the moment of the call on.
     """
 
-    def __init__(self, question: HumanMessage, chat: Chat, refusal: str = "") -> None:
+    def __init__(self, question: HumanMessage, chat: Chat, problem: ChatError | None = None) -> None:
         """Start; the parameters are those of `start`."""
         # In the page's thread: a file may take long to load, and nobody else waits for it here.
         self._takes_tools = not chat.model or (chat.model.profile or {}).get("tool_calling") is not False
@@ -58,7 +60,7 @@ class ToolTurn(Turn):
         self._before, self._letters_before = ("", ""), 0  # thinking and text of earlier rounds; letters, also of calls
         self._asked: dict[str, asyncio.Future[bool]] = {}
         self._one_at_a_time = asyncio.Lock()
-        super().__init__(question, chat, refusal)
+        super().__init__(question, chat, problem)
 
     def decide(self, step_id: str, allowed: bool) -> None:
         """Take the user's word on a call, which counts if it is still asked."""
@@ -82,10 +84,9 @@ class ToolTurn(Turn):
         return self._letters_before + super()._length() + len(self._steps)  # a call is something that came, too
 
     def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
-        messages = super()._as_sent(messages)
         return [each for message in messages for each in unfold(message)] if self._takes_tools else messages
 
-    async def _reply(self, model: BaseChatModel, messages: list[BaseMessage]) -> None:
+    async def _reply(self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig) -> None:
         limits = self._chat.settings.get("tools", {})
         if wrong := [f"tools.{name}" for name in LIMITS if type(limits.get(name)) is not int]:
             raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has no whole number there: fix it, try again.")
@@ -95,7 +96,8 @@ class ToolTurn(Turn):
         longest = min(MAX_LETTERS, context_tokens(model) or MAX_LETTERS)  # of a result: a quarter of the context
         work: list[BaseMessage] = []
         for number in range(limits["rounds"] + 2):
-            await self._ask_once(model, messages, work, bound.kwargs if bound else {})
+            ask = partial(self._request, model, config=config, **(bound.kwargs if bound else {}))
+            await self._ask_once(ask, messages, work)
             said = add_ai_message_chunks(*self._pieces) if len(self._pieces) > 1 else [*self._pieces, None][0]
             if not said or not (calls := [_with_strict_arguments(chunk) for chunk in said.tool_call_chunks]):
                 return
@@ -107,24 +109,24 @@ class ToolTurn(Turn):
         self._state["ended"] = NO_END
 
     async def _ask_once(
-        self, model: BaseChatModel, messages: list[BaseMessage], work: list[BaseMessage], options: dict[str, Any]
+        self, ask: Callable[[list[BaseMessage]], Awaitable[None]], messages: list[BaseMessage], work: list[BaseMessage]
     ) -> None:
         """Ask the model. What is tried again is this, so that no call is made twice."""
         with self._changed:
             self._join()
             self._before = self._state.get("thinking", ""), self.answer.text
             self._letters_before += super()._length()
-            self._words, self._thoughts = StringIO(), StringIO()
+            self._words, self._thoughts, self._pieces = StringIO(), StringIO(), []
             self._state.pop("ended", None)
         used = self.answer.usage_metadata
         self.answer.usage_metadata = None
         try:
-            await self._request(model, [*messages, *work], **options)
+            await ask([*messages, *work])
         except Exception as error:
             if not (work and is_too_long(error)):
                 raise
             system = [message for message in messages[:1] if isinstance(message, SystemMessage)]
-            await self._request(model, [*system, messages[-1], *work], **options)  # the chat so far makes way
+            await ask([*system, messages[-1], *work])  # the chat so far makes way
         finally:
             self._add_up(used, self.answer.usage_metadata)
 
@@ -134,14 +136,11 @@ class ToolTurn(Turn):
             self._state["context"] = now["total_tokens"]
         self.answer.usage_metadata = add_usage(before, now) if before and now else before or now
 
-    async def _stream(self, model: BaseChatModel, messages: list[BaseMessage], **options: Any) -> None:
-        self._pieces = []
-        await super()._stream(model, messages, **options)
-
     def _grow(self, chunk: AIMessageChunk) -> None:
         if self._tools:
             self._pieces.append(chunk)
-            self._letters_before += sum(len(piece["args"] or "") for piece in chunk.tool_call_chunks)  # may have no end
+            calls = chunk.tool_call_chunks  # which may have no end
+            self._letters_before += sum(len(piece["name"] or "") + len(piece["args"] or "") for piece in calls)
             if len(self._pieces) > PIECES:
                 self._pieces = [add_ai_message_chunks(*self._pieces)]
         super()._grow(chunk)

@@ -13,6 +13,7 @@ from chat.row import Row
 from chat.session import Chat
 from chat.turn import Turn, running_turn, turns_of_session
 from server.gate import follows_a_lost_session
+from server.lifespan import ending
 
 LATEST = 10  # messages drawn at first; up to 9 more, so that those on the page seldom change places
 MORE = 50
@@ -59,7 +60,10 @@ def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
             below.caption(note)
         if error := state.get("error"):
             below.error(error)
-    return Row(answer, below)
+    row = Row(answer, below)
+    if (turns := turns_of_session()) and turns[-1].answer is answer:  # of the others, it has been said
+        row.announce(turns[-1].begun, *filter(None, notes), reads_answer=state.get("status") == "complete")
+    return row
 
 
 def _without_steps(place: DeltaGenerator) -> Callable[..., DeltaGenerator]:
@@ -79,6 +83,8 @@ def _follow(turn: Turn, draw_steps: Callable[..., DeltaGenerator], text: DeltaGe
             text.markdown(as_streamlit_markdown(so_far, growing=True))
         else:
             text.skeleton(40)
+        if ending.is_set():
+            thoughts.warning("The server restarts: this answer has a few seconds to end.")
 
 
 def _draw_thoughts(place: DeltaGenerator, answer: BaseMessage) -> None:

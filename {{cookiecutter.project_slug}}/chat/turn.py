@@ -8,30 +8,34 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import StringIO
+from itertools import pairwise
 from math import ceil
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import streamlit as st
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.ai import add_usage
+from langchain_core.runnables import RunnableConfig
 
-from chat.chain import build_chain, is_unread
+from chat import errors
+from chat.chain import build_chain, is_unread, pieces_of
 from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions, without_refused
-from chat.errors import NO_END, ChatError, Refusal, end_sentence, is_refused, is_too_long, retry_after, sentence_for
+from chat.errors import ChatError, Refusal
 from chat.history import BaseChatMessageHistory, InMemoryChatMessageHistory
-from chat.message import AnswerState, clean, files_of, split_thinking, state_of, text_of, thoughts_in
+from chat.message import AnswerState, clean, files_of, has_media, split_thinking, state_of, text_of, thoughts_in
 from chat.optional import optional
 from chat.session import Chat, session
 from server.gate import watch_for_events
+from server.lifespan import ending, let_end
 from server.loop import loop
 
 # Each redraw sends the whole answer again, so words that come are joined for this long, and longer in a long answer.
 REDRAW_SECONDS = 0.1
 LETTERS_PER_SECOND = 16_000  # one of so many letters is drawn once a second, so that a word costs the same in each
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
-OPENING = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
+WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
 NO_WORD = "Check the server's address, its path too, then try again."
 LIMIT_REACHED = "The answer has reached the limit that settings.toml sets: ask for the rest, or for a shorter one."
 
@@ -44,9 +48,9 @@ class Turn:
     own, with what the model should see. `note` is what the page says while nothing comes.
     """
 
-    def __init__(self, question: HumanMessage, chat: Chat, refusal: str = "") -> None:
+    def __init__(self, question: HumanMessage, chat: Chat, problem: ChatError | None = None) -> None:
         """Put the question into the history and start to ask the model; the parameters are those of `start`."""
-        self._earlier = self._as_sent(chat.history.messages)
+        self._earlier = without_refused(chat.history.messages)
         self.question, self.begun = question, time.monotonic()
         self.note = ""
         # Versions of an answer share its id, and so the row of buttons below it, and its focus.
@@ -54,10 +58,11 @@ class Turn:
         self.answer = AIMessage("", id=f"answer to {question.id}", response_metadata=dict(state))
         chat.history.add_messages([self.question, self.answer])
         self._chat = chat
-        self._refusal = refusal
+        self._problem, self._sent_media = problem, False
         self._changed = threading.Condition()
         self._words, self._thoughts, self._joined = StringIO(), StringIO(), 0
         self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
+        let_end(self._task, chat.settings["shutdown_seconds"])
         weakref.finalize(session(), self._task.cancel)  # then nobody can come back to it
 
     @property
@@ -86,7 +91,7 @@ class Turn:
     def _visible(self) -> tuple[str, ...]:
         with self._changed:
             self._join()
-        return self.answer.text, self._state.get("thinking", ""), self.note
+        return self.answer.text, self._state.get("thinking", ""), self.note, "ending" * ending.is_set()
 
     def _join(self) -> None:
         """Put what has come into the answer."""
@@ -109,8 +114,8 @@ class Turn:
         return self._words.tell() + self._thoughts.tell()
 
     def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
-        """Return the messages before the question as a model may see them."""
-        return without_refused(messages)
+        """Return messages as a model is sent them."""
+        return messages
 
     def stop(self) -> None:
         """End the answer as it stands, and the request to the provider with it."""
@@ -119,41 +124,49 @@ class Turn:
 
     async def _ask(self) -> None:
         try:
-            async with asyncio.timeout(self._chat.settings["answer_minutes"] * 60 or None) as self._limit:
+            async with asyncio.timeout(self._chat.settings["answer_minutes"] * 60 or None) as self._deadline:
                 await self._answer_with(*CONTEXT_SHARES)
         except Exception as error:
             logging.getLogger(__name__).warning("No answer: %s", type(error).__name__)  # its text may hold a key
-            if self._limit.expired() and self._words.tell():
+            if self._deadline.expired() and self._length():
                 self._end("complete", ended=LIMIT_REACHED)
-            refused = is_refused(error) or is_too_long(error)
-            self._end("failed", error=sentence_for(error, self._chat.model_settings), refused=refused)
+            sentence = errors.sentence_for(error, self._chat.model_settings, with_files=self._sent_media)
+            refused = errors.is_refused(error, self._sent_media) or errors.is_too_long(error)
+            if errors.is_of_file(error, self._sent_media) and not has_media(
+                self.question
+            ):  # of an earlier question, then
+                refused = False
+                for question, answer in pairwise(self._earlier):
+                    if has_media(question):
+                        state_of(answer)["refused"] = True
+            self._end("failed", error=sentence, refused=refused, unsent=isinstance(error, Refusal))
         else:
-            self._end("complete", ended=self._state.get("ended", NO_END))
+            self._end("complete", ended=self._state.get("ended", errors.NO_END))
         finally:  # whatever else ends it, no page waits for it for ever
             self._end("failed", error="The answer was interrupted: try again.")
             self._earlier = []  # they may be many, and the session keeps its turns
 
     async def _answer_with(self, share: float, *smaller: float) -> None:
         """Let the answer grow, with the chat filling this share of the context, or a smaller one if it is too long."""
-        if self._refusal:
-            raise Refusal(self._refusal)
+        if self._problem:
+            raise self._problem
         if not self._chat.model:
             raise ChatError("There is no model to ask right now: the page says why. Then try again.")
         model, settings, profile = self._chat.model, self._chat.model_settings, self._chat.model.profile or {}
         system_prompt = self._chat.read_system_prompt()
-        seen = messages_that_fit(self._earlier, self.question, system_prompt, model, settings, share)
+        seen = messages_that_fit(self._as_sent(self._earlier), self.question, system_prompt, model, settings, share)
         if unseen := unseen_questions(self._earlier, seen):
             self._state["unseen"] = unseen
+        self._sent_media = any(map(has_media, [*seen, self.question]))
         if unread := sum(is_unread(file, profile) for each in [*seen, self.question] for file in files_of(each)):
             self._state["unread"] = unread
-        opening = [OPENING] if settings["begins_with_user"] and seen and seen[0].type == "ai" else []
+        opening = [WAVE] if settings["begins_with_user"] and seen and seen[0].type == "ai" else []
         history = InMemoryChatMessageHistory(messages=[*opening, *seen])
         chain = build_chain(model, system_prompt, history, partial(self._reply, model), files_of(self.question))
         try:
-            async for _ in chain.astream({"question": text_of(self.question)}):
-                pass  # the answer grows inside the chain
+            await chain.ainvoke({"question": text_of(self.question)})  # the answer grows inside the chain
         except Exception as error:
-            if not (smaller and len(seen) > 1 and is_too_long(error)) or self._length():
+            if not (smaller and len(seen) > 1 and errors.is_too_long(error)) or self._length():
                 raise
             await self._answer_with(*smaller)
         if self.running and not self._visible()[0]:
@@ -161,30 +174,28 @@ class Turn:
             what = "thought, but wrote no answer" if self._state.get("thinking") else "sent an empty answer"
             raise ChatError(f"The model {what}. {ended}")
 
-    async def _reply(self, model: BaseChatModel, messages: list[BaseMessage]) -> None:
+    async def _reply(self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig) -> None:
         """Let the model answer; the chain ends here."""
-        await self._request(model, messages)
+        await self._request(model, messages, config)
 
-    async def _request(self, model: BaseChatModel, messages: list[BaseMessage], **options: Any) -> None:
+    async def _request(
+        self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig, **options: Any
+    ) -> None:
         """Ask, and ask again when the provider says how long to wait for that, as long as nothing has come."""
         until, before = time.monotonic() + RETRY_SECONDS, self._length()
         while True:
             try:
-                return await self._stream(model, messages, **options)
+                async for piece in pieces_of(model, messages, config, **options):
+                    self._grow(piece)
+                return
             except Exception as error:
-                wait = retry_after(error)
+                wait = errors.retry_after(error)
                 if wait is None or time.monotonic() + wait > until or self._length() > before:
                     raise
             for seconds in range(max(1, ceil(wait)), 0, -1):
                 self.note = f"{self._chat.model_settings['provider']} asks to wait: trying again in {seconds} s."
                 await asyncio.sleep(1)
             self.note = ""
-
-    async def _stream(self, model: BaseChatModel, messages: list[BaseMessage], **options: Any) -> None:
-        # LangChain's model.astream, and each layer around it, would keep every piece to its end: 7 kB a word.
-        async for piece in model._astream(messages, **options):
-            piece.message.response_metadata |= piece.generation_info or {}
-            self._grow(cast(AIMessageChunk, piece.message))
 
     def _grow(self, chunk: AIMessageChunk) -> None:
         with self._changed:
@@ -195,14 +206,14 @@ class Turn:
             self._thoughts.write(thoughts_in(chunk))
             if self._length() > self._joined * 1.02:  # a long answer is not copied for each word
                 self._join()
-            if (ended := end_sentence(chunk.response_metadata)) is not None:
+            if (ended := errors.end_sentence(chunk.response_metadata)) is not None:
                 self._state["ended"] = ended
             if now := chunk.usage_metadata:  # one that counts the question, too, is of the whole answer so far
                 self.answer.usage_metadata = add_usage(None if now["input_tokens"] else self.answer.usage_metadata, now)
             if first:  # each later word would wake every page that follows, only to go on waiting
                 self._changed.notify_all()
         if 0 < self._chat.settings["answer_letters"] < self._length():
-            self._limit.reschedule(0)
+            self._deadline.reschedule(0)
 
     def _end(self, status: str, **details: Any) -> None:
         with self._changed:
@@ -232,25 +243,25 @@ def ask(chat: Chat, to_block: Callable[[Any], dict[str, Any]] = dict) -> None:
         except ChatError as problem:
             problems.append(str(problem))
     content: Any = [{"type": "text", "text": text}, *blocks] if blocks else text
-    start(HumanMessage(content), chat, " ".join(dict.fromkeys(problems)))
+    start(HumanMessage(content), chat, Refusal(" ".join(dict.fromkeys(problems))) if problems else None)
 
 
-def start(question: HumanMessage, chat: Chat, refusal: str = "") -> None:
+def start(question: HumanMessage, chat: Chat, problem: ChatError | None = None) -> None:
     """Start a turn, which ends the one in progress in that conversation.
 
     Parameters:
         question: What the user typed; a list of content blocks begins with that text.
         chat: Where and how to ask.
-        refusal: The sentence that says why the question cannot be sent; it stays on the page, to be edited.
+        problem: Says why the question cannot be sent; it stays on the page, to be edited.
     """
     if turn := running_turn(chat.history):
         turn.stop()
     most = chat.settings["questions_per_minute"]
     if most and sum(time.monotonic() - turn.begun < 60 for turn in turns_of_session()) >= most:
-        refusal = refusal or f"A session may ask {most} questions in a minute: wait for one, then try again."
+        problem = problem or ChatError(f"A session may ask {most} questions in a minute: wait for one, then try again.")
     question.id = question.id or str(uuid4())
     kind = getattr(optional("chat.tool_turn"), "ToolTurn", Turn)
-    turns_of_session().append(kind(question, chat, refusal))
+    turns_of_session().append(kind(question, chat, problem))
 
 
 def running_turn(history: BaseChatMessageHistory) -> Turn | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -49,16 +50,9 @@ def choose(chat: Chat) -> None:
         chats = session()["conversations"] = _Chats(key, {key: ""}, key)
     chats.drawn = {key: chats.title(key) for key in chats.kept()}
     with st.sidebar:
-        st.button(
-            "New chat",
-            key="app.new",
-            icon=":material/edit_square:",
-            width="stretch",
-            shortcut="ctrl+shift+o",
-            on_click=_begin,
-            args=(chats,),
-            disabled=len(chats.names) >= MAX_CHATS,
-        )
+        full = len(chats.names) >= MAX_CHATS
+        looks: Any = {"icon": ":material/edit_square:", "width": "stretch", "shortcut": "ctrl+shift+o"}
+        st.button("New chat", key="app.new", on_click=_begin, args=(chats,), disabled=full, **looks)
         with st.container(key="app.chats", gap=None):
             for key in chats.drawn:
                 _draw(chats, key)
@@ -66,8 +60,8 @@ def choose(chat: Chat) -> None:
             undo = ":material/undo:"
             st.button("Undo delete", key="app.undo", icon=undo, width="stretch", on_click=_undo, args=(chats,))
         note = st.container(gap=None)
-        full = f" This tab has begun {MAX_CHATS}, and can begin no more." if len(chats.names) >= MAX_CHATS else ""
-        note.caption(f"Chats end with a reload of the page, a restart of the server, or half a day offline.{full}")
+        no_more = f" This tab has begun {MAX_CHATS}, and can begin no more." if full else ""
+        note.caption(f"Chats end with a reload of the page, a restart of the server, or half a day offline.{no_more}")
         note.html(STYLE_AND_SCRIPT, unsafe_allow_javascript=True)
     chat.session_key = chats.open
 

@@ -105,7 +105,7 @@ def _answer(saved: dict[str, Any]) -> AIMessage:
     kept: dict[str, Any] = {"status": status}
     kept |= {name: _text(said[name]) for name in ("error", "ended", "thinking") if name in said}
     kept |= {"feedback": int(said["feedback"])} if said.get("feedback") in (0, 1) else {}
-    kept |= {"refused": True} if said.get("refused") is True else {}
+    kept |= {name: True for name in ("refused", "unsent") if said.get(name) is True}
     kept |= steps.checked(said) if (steps := optional("chat.steps")) else {}
     counts: Any = {name: (saved.get("usage_metadata") or {}).get(name) for name in UsageMetadata.__required_keys__}
     used = counts if all(type(count) is int and 0 <= count < 10**9 for count in counts.values()) else None
@@ -120,11 +120,11 @@ def _text(text: str) -> str:
 
 def _content(content: Any) -> Any:
     if isinstance(content, str):
-        return _text(content)
+        content = [{"text": content}]
     first, *files = content
-    if len(files) > MAX_FILES:
-        raise ValueError("too many files")
-    return [{"type": "text", "text": _text(first["text"])}, *map(_file, files)]
+    if len(files) > MAX_FILES or not first["text"].strip():
+        raise ValueError("too many files, or no question")
+    return _text(first["text"]) if not files else [{"type": "text", "text": _text(first["text"])}, *map(_file, files)]
 
 
 def _file(block: dict[str, Any]) -> dict[str, Any]:

@@ -24,13 +24,8 @@ def offer(chat: Chat) -> None:
         place.caption(f"You are talking with {plain(chat.model_settings['name'])}.{invitation}")
         for number, line in enumerate(lines):
             question = HumanMessage(line.removeprefix("- "))
-            place.button(
-                plain(question.text),
-                key=f"app.starter.{number}",
-                on_click=_ask,
-                args=(question, chat),
-                disabled=chat.model is None,
-            )
+            args, key = (question, chat), f"app.starter.{number}"
+            place.button(plain(question.text), key=key, on_click=_ask, args=args, disabled=not chat.model)
 
 
 def _ask(question: HumanMessage, chat: Chat) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 from langchain_core.messages import BaseMessage, HumanMessage
 
+from chat.errors import ChatError, Refusal
 from chat.files import MAX_LETTERS, name_of
 from chat.message import clean, files_of, is_answer, state_of, text_of
 from chat.row import Row
@@ -71,7 +72,8 @@ def _versions(chat: Chat, question: BaseMessage) -> list[Version]:
 
 def _ask_again(chat: Chat, answer: BaseMessage) -> None:
     if answer is chat.history.messages[-1]:
-        _replace(chat, chat.history.messages[-2].content)
+        unsent = Refusal(state_of(answer)["error"]) if state_of(answer).get("unsent") else None
+        _replace(chat, chat.history.messages[-2].content, unsent)
 
 
 def _ask_edited(chat: Chat, question: BaseMessage, key: str) -> None:
@@ -89,14 +91,14 @@ def _ask_edited(chat: Chat, question: BaseMessage, key: str) -> None:
         start(HumanMessage(content), chat)
 
 
-def _replace(chat: Chat, content: Any) -> None:
+def _replace(chat: Chat, content: Any, problem: ChatError | None = None) -> None:
     chat.kept.pop("editing", None)
     if turn := running_turn(chat.history):
         turn.stop()
     *earlier, question, answer = chat.history.messages
     versions = _versions(chat, question) or [[question, answer]]
     chat.history.messages[:] = earlier
-    start(HumanMessage(content, id=question.id), chat)
+    start(HumanMessage(content, id=question.id), chat, problem)
     worth_keeping = [version for version in versions if _says_something(version[1]) or version[0].content != content]
     chat.kept["versions"][question.id] = [*worth_keeping, chat.history.messages[-2:]]
 

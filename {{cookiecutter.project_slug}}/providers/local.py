@@ -74,7 +74,7 @@ def start_server(model_path: str) -> tuple[str, str, Any]:
     params.n_parallel = ANSWERS_AT_ONCE
     params.kv_unified = True  # else each answer gets its fixed share of n_ctx
     # Its threads wait for each other in a loop: where something else takes one's core, all crawl (110 to 1.4 tokens/s).
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, (os.cpu_count() or 2) // 2)
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, cores() // 2)
     params.cache_ram_mib = 0  # else kept prompts may take 8 GiB
     params.sse_ping_interval = 1  # seconds; how soon it notices that nobody reads an answer any more
     params.verbosity = -1
@@ -85,6 +85,19 @@ def start_server(model_path: str) -> tuple[str, str, Any]:
             f"llama.cpp cannot load the model file {path}: download it again, or set LOCAL_MODEL_PATH to another."
         ) from error
     return f"{server.listening_address}/v1", key, server
+
+
+def cores(group: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return how many cores this process may use: the machine's, or its container's share of them.
+
+    Parameters:
+        group: The folder of its control group: "quota period" in one file of version 2, or in two of version 1.
+    """
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    files = [group / "cpu.max", group / "cpu" / "cpu.cfs_quota_us", group / "cpu" / "cpu.cfs_period_us"]
+    limit = " ".join(file.read_text() for file in files if file.exists()).split() or ["max"]
+    share = own if limit[0] in ("max", "-1") else int(limit[0]) / int(limit[1])
+    return max(1, int(min(own, share)))
 
 
 def _shipped_file() -> Path:

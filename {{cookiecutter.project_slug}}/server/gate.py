@@ -10,7 +10,7 @@ What no page of ours sends is dropped here, and a browser whose session is gone 
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from weakref import WeakValueDictionary
 
 import streamlit as st
@@ -24,8 +24,11 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 PATIENCE_SECONDS = 5  # then an event enters all the same: the run hangs, or Streamlit never began it
 OPENING_SECONDS = 0.5  # then the next page opens all the same: this one waits for something slow
-# Streamlit takes a lost connection for open until then: of those without one, it keeps the last 128 sessions.
+# Of sessions without a connection, Streamlit keeps the last 128. So it takes a lost connection for open until then, and
+# of all that come back, at most so many are without one at once.
 ABSENCE_SECONDS = 60
+MOST_ABSENT = 1000
+MOST_COME_BACK = 32
 # What our page sends. Of the rest, "clear cache" takes away what all sessions share, and some of it writes files.
 WANTED = {"rerun_script", "app_heartbeat", "file_urls_request", "deferred_file"}
 REDRAW = {"type": "websocket.receive", "bytes": BackMsg(rerun_script=ClientState()).SerializeToString()}
@@ -37,6 +40,7 @@ class _Session:
     def __init__(self) -> None:
         self.over = asyncio.Event()  # set while no run is in progress
         self.over.set()
+        self.drawn = False  # whether a run has begun
         self.all_read = True  # whether all that its connection brought has entered
         self.waiting = 0  # how many wait for the end of the run
         self.watched = threading.Condition()  # notified when one begins to wait
@@ -92,17 +96,13 @@ class OneEventAtATime:
         await asyncio.to_thread(self.wait_until_ready)
         returning = "".join(scope["subprotocols"][2:3])  # the session of a browser that comes back
         session = _sessions.setdefault(returning, _Session()) if returning else _Session()
-        before, gone, calm = "", asyncio.Event(), 0
-        session.connection.set()
-        while returning and calm < 5 and await session.rest():  # what the last connection brought enters first
-            calm = calm + 1 if session.all_read else 0  # it may take the loop a few rounds to read the next of it
-            await asyncio.sleep(0.01)
-        session.connection = connection = asyncio.Event()
+        before, inside, gone, connection, calm = "", asyncio.Event(), asyncio.Event(), asyncio.Event(), 0
 
         async def enter() -> Message:
             nonlocal before
             session.all_read = True
-            first = before == "websocket.connect"
+            if first := before == "websocket.connect":
+                inside.set()
             # What a browser sends to a session that is gone counts only once the new one's page is drawn.
             lost = first and returning and not _resume(returning)
             while True:
@@ -114,11 +114,14 @@ class OneEventAtATime:
             before = message["type"]
             session.all_read = False
             if message["type"] == "websocket.disconnect":
+                inside.set()
                 gone.set()
                 if session.connection is connection:  # then Streamlit ends the run, too
                     await session.rest()
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(connection.wait(), ABSENCE_SECONDS)
+                    if session.drawn and not _absent.locked():
+                        async with _absent:
+                            with suppress(TimeoutError):
+                                await asyncio.wait_for(connection.wait(), ABSENCE_SECONDS)
             elif event.HasField("rerun_script"):
                 await session.rest()
                 session.over.clear()
@@ -130,6 +133,7 @@ class OneEventAtATime:
             told = ForwardMsg.FromString(message.get("bytes") or b"")
             if told.HasField("new_session"):  # also for a run that an edit of a file has begun
                 _sessions[told.new_session.initialize.session_id] = session
+                session.drawn = True
                 session.over.clear()
             elif told.HasField("script_finished") and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 session.over.set()
@@ -137,8 +141,15 @@ class OneEventAtATime:
                 with suppress(OSError):  # a lost connection is found by the reader, after what still came over it
                     await send(message)
 
-        staying = asyncio.ensure_future(self.app(scope, enter, leave))
-        staying.add_done_callback(lambda _: gone.set())
+        async with _coming_back if returning else nullcontext():
+            session.connection.set()
+            while returning and calm < 5 and await session.rest():  # what the last connection brought enters first
+                calm = calm + 1 if session.all_read else 0  # it may take the loop a few rounds to read the next of it
+                await asyncio.sleep(0.01)
+            session.connection = connection
+            staying = asyncio.ensure_future(self.app(scope, enter, leave))
+            staying.add_done_callback(lambda _: (inside.set(), gone.set()))
+            await inside.wait()
         await gone.wait()  # and no longer: a server that is to end waits for this
         session.all_read = True
         return await staying if staying.done() else None
@@ -164,6 +175,8 @@ def follows_a_lost_session() -> bool:
 
 
 _opening = asyncio.Lock()
+_coming_back = asyncio.Semaphore(MOST_COME_BACK)
+_absent = asyncio.Semaphore(MOST_ABSENT)
 
 
 async def _open(session: _Session) -> None:

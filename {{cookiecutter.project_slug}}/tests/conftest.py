@@ -81,8 +81,8 @@ def _components_as_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
                 callback = callbacks.get(f"on_{item['event']}_change")
                 disabled, help = item["disabled"], item.get("copies")
                 place.button(label, f"{key}.{label}", help=help, on_click=callback, disabled=disabled)
-            else:
-                place.caption(item["text"])
+            elif text := item.get("text"):
+                place.caption(text)
 
     def editor(key: str, data: list[Any], on_send_change: Callable[[], None], **_: Any) -> None:
         place, (typed, _most, *names) = st.container(), data

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from chat.settings import read_prompt, read_settings
-from chat.turn import OPENING
+from chat.turn import WAVE
 
 
 def shown(text: str) -> str:
@@ -47,5 +47,5 @@ def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
 def greeting_as_sent() -> list[tuple[str, str]]:
     """Return how a chat begins that the model is sent, after the system prompt, as (role, text) pairs."""
     greeting = read_prompt("greeting")
-    opening = [("user", OPENING.text)] if read_settings()["model"]["begins_with_user"] else []
+    opening = [("user", WAVE.text)] if read_settings()["model"]["begins_with_user"] else []
     return [*opening, ("assistant", greeting)] if greeting.strip() else []

@@ -72,6 +72,36 @@ def test_a_model_that_reads_no_pictures_is_sent_none(
     assert question.content[1]["base64"] not in json.dumps(server.requests[-1])
 
 
+def test_a_picture_that_the_server_refuses_is_not_sent_again(
+    page: AppTest, server: ModelServer, settings: dict[str, Any]
+) -> None:
+    if "image" not in settings["model"]["files"]:
+        pytest.skip("this provider is sent no pictures")
+    page.run().chat_input[0].upload("a.png", PNG, "image/png")
+    server.reply = Reply(status=400, code="invalid_request_error", message="could not process image")
+    say(page, "What is it?")
+    assert "cannot read a file in this question" in page.error[0].value
+    server.reply = Reply()
+    say(page, "Second?")
+    assert "What is it?" not in json.dumps(server.requests[-1])
+
+
+def test_a_picture_that_another_model_has_read_does_not_end_the_chat(
+    page: AppTest, server: ModelServer, settings: dict[str, Any]
+) -> None:
+    if "image" not in settings["model"]["files"]:
+        pytest.skip("this provider is sent no pictures")
+    settings["model"]["history_tokens"] = 9000
+    page.run().chat_input[0].upload("a.png", PNG, "image/png")
+    say(page, "What is it?")
+    server.reply = Reply(status=400, code="invalid_request_error", message="could not process image")
+    say(page, "And now?")
+    server.reply = Reply()
+    say(page, "Third?")
+    assert "And now?" in json.dumps(server.requests[-1])
+    assert base64.b64encode(PNG).decode() not in json.dumps(server.requests[-1])
+
+
 def test_a_file_alone_is_asked_about_by_its_name(page: AppTest, server: ModelServer) -> None:
     page.chat_input[0].upload("notes.txt", b"Buy milk", "text/plain").run()
     assert transcript(page)[-2] == ("human", "notes.txt")

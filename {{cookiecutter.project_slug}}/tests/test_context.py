@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from chat.context import TOKENS_PER_PAGE, count_tokens, messages_that_fit
 from chat.model import build_model
 from chat.settings import read_prompt, read_settings
-from chat.turn import OPENING
+from chat.turn import WAVE
 from tests.model_server import ModelServer
 from tests.pages import say, transcript
 
@@ -73,7 +73,7 @@ def test_the_greeting_goes_along_with_a_whole_chat(page: AppTest, server: ModelS
     page.session_state[read_settings()["session_key"]][0].content = "Shall I plan your trip?"
     say(page, "Yes")
     sent = [message for message in server.conversation() if message[0] != "system"]
-    opening = [("user", OPENING.text)] if read_settings()["model"]["begins_with_user"] else []
+    opening = [("user", WAVE.text)] if read_settings()["model"]["begins_with_user"] else []
     assert sent == [*opening, ("assistant", "Shall I plan your trip?"), ("user", "Yes")]
 
 

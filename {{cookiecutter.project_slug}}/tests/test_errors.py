@@ -95,6 +95,7 @@ WORDS = {
         (400, "Your input exceeds the context window of this model."),
         (400, "input length and `max_tokens` exceed context limit: 199990 + 20000 > 200000"),
         (400, "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000"),
+        (400, "`inputs` must have less than 4096 tokens. Given: 5000"),
         (413, "Request Entity Too Large"),
     ],
     "no credit": [(400, "Your credit balance is too low."), (400, "Budget has been exceeded! Max budget: 1.0")],
@@ -103,6 +104,7 @@ WORDS = {
         (400, "No connected db."),
         (400, "Incorrect API key provided: xa***."),
         (400, "API key not valid. Please pass a valid API key."),
+        (401, "Incorrect API key provided: sk-abcpdfx."),
     ],
     "does not know the model": [
         (400, "Invalid model name passed in model=m. Call `/v1/models` to view available models for your key."),
@@ -111,6 +113,7 @@ WORDS = {
         (400, "m is not a valid model ID"),
         (400, "No models loaded. Please load a model in the developer page."),
         (400, "Your organization must be verified to stream this model."),
+        (404, "The model `pdf-chat` does not exist"),
     ],
     "country": [(400, "User location is not supported for the API use.")],
     "still loading": [(503, "Loading model")],
@@ -120,6 +123,8 @@ WORDS = {
     "took too long": [(408, "Request Timeout"), (504, "Gateway Timeout")],
     "check the model's arguments": [
         (400, "Unsupported value: 'temperature' does not support 0.2 with this model."),
+        (400, "'stop': expected a string, but got an integer"),
+        (400, "Guardrail 'pii' not found in config"),
         (400, "max_tokens is too large: 200000. This model supports at most 16384 completion tokens"),
     ],
 }
@@ -130,14 +135,15 @@ def test_what_servers_say_is_one_sentence_with_what_to_do(server: ModelServer) -
     for sentence, refusals in WORDS.items():
         for status, message in refusals:
             server.reply = Reply(status=status, message=message)
-            said, error = asked_without_a_page()
-            kinds = sentence in ("cannot read a file", "filter refuses"), sentence == "too long for"
-            if sentence not in said or (is_refused(error), is_too_long(error)) != kinds:
+            files = sentence == "cannot read a file"
+            said, error = asked_without_a_page(with_files=files)
+            kinds = files or sentence == "filter refuses", sentence == "too long for"
+            if sentence not in said or (is_refused(error, files), is_too_long(error)) != kinds:
                 wrong[message] = said
     assert wrong == {}
 
 
-def asked_without_a_page(settings: dict[str, Any] | None = None) -> tuple[str, BaseException]:
+def asked_without_a_page(settings: dict[str, Any] | None = None, with_files: bool = False) -> tuple[str, BaseException]:
     """Return the model's answer, or the sentence that the page would show instead and what it is for."""
     settings = settings or read_settings()
 
@@ -148,7 +154,7 @@ def asked_without_a_page(settings: dict[str, Any] | None = None) -> tuple[str, B
         model = build_model(settings, "sk-test")
         return asyncio.run_coroutine_threadsafe(read(model), loop).result(60), BaseException()
     except Exception as error:
-        return sentence_for(error, settings["model"]), error
+        return sentence_for(error, settings["model"], with_files=with_files), error
 
 
 def test_what_a_server_repeats_of_the_question_says_nothing_of_the_cause() -> None:

@@ -93,6 +93,7 @@ def message(kind: str, content: object, **fields: object) -> str:
 
 NO_EXPORTS = ["", "no JSON", "[]", "{}", "[1]", "[[1]]", '[{"type": "human"}]', "[" * 100_000]
 NO_EXPORTS += [message("system", "x"), message("human", 5), message("human", [{}]), message("human", [5])]
+NO_EXPORTS += [message("human", " "), message("human", [{"type": "text", "text": ""}])]
 NO_EXPORTS += [message("human", "x" * 500_001), message("ai", "x", response_metadata={"status": "complete"})]
 NO_EXPORTS += ["[" + "[]," * 500_000 + "1]", json.dumps(json.loads(message("human", "x")) * 5001)]
 NO_EXPORTS += [message("human", [{"type": "text", "text": "x"}] * 12)]

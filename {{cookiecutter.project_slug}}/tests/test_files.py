@@ -92,6 +92,7 @@ def many_passes() -> bytes:
 
 CANNOT_BE_READ = {
     "empty": (b"", "is empty"),
+    "a mark and spaces": (b"\xef\xbb\xbf \n", "is empty"),
     "a document": (b"PK\x03\x04\x14\0\x06\0" + os.urandom(2000), "cannot be read"),
     "Russian": ("Это простой текст на русском языке.".encode("cp1251"), "cannot be read"),
     "Japanese": ("これは日本語のテキストです。".encode("euc_jp"), "cannot be read"),
@@ -112,6 +113,10 @@ CANNOT_BE_READ = {
 def test_what_cannot_go_along_is_a_sentence(data: bytes, sentence: str) -> None:
     with pytest.raises(ChatError, match=rf"^my \\\*file\\\*\\\.txt .*{sentence}"):
         files.to_block("my\n*file*.txt", data)
+
+
+def test_the_bytes_of_a_good_picture_may_look_like_passes() -> None:
+    assert files.to_block("a.png", PICTURES["PNG"] + b"\xff\xda" * 100)["mime_type"] == "image/png"
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.PDF"])

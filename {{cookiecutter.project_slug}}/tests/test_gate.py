@@ -215,6 +215,21 @@ def test_who_comes_back_soon_has_not_been_away(monkeypatch: pytest.MonkeyPatch, 
     assert order[:3] == ["the server is free to end", "comes back", "Streamlit is told"]
 
 
+def test_nobody_waits_for_who_never_saw_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "websocket.disconnect"
+        told.set()
+
+    async def come_and_go() -> None:
+        await connect(streamlit, [GONE])
+        async with asyncio.timeout(gate.PATIENCE_SECONDS):
+            await told.wait()
+
+    told = asyncio.Event()
+    monkeypatch.setattr(gate, "ABSENCE_SECONDS", 60)
+    asyncio.run(come_and_go())
+
+
 UNWANTED: dict[str, dict[str, Any]] = {
     "what all sessions share": {"clear_cache": True},
     "another program's work": {"load_git_info": True},

@@ -1,11 +1,15 @@
 """The API key: where it is looked for, and where it must never turn up."""
 
 import logging
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from chat.settings import read_settings
+from chat.settings import ROOT, read_settings
 from tests.conftest import PAGE
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, transcript
@@ -52,3 +56,54 @@ def test_a_refused_key_is_named_nowhere(page: AppTest, server: ModelServer, capl
     assert "refused the API key in the sidebar: check it" in page.error[0].value
     assert "sk-typed-by-me" not in str(page.main) + caplog.text
     assert "sk-typed-by-me" not in str(page.session_state[read_settings()["session_key"]])
+
+
+SECRET = "sk-typed-by-me"
+VARIABLE = MODEL["key_variable"]
+SECTION, _, SHORT = VARIABLE.lower().partition("_")
+SECRETS = {
+    "no quotes": (f"{VARIABLE} = {SECRET}", "secrets.toml cannot be read (Invalid value"),
+    "no sign": (f"{VARIABLE} {SECRET}", "secrets.toml cannot be read (Expected '='"),
+    "PowerShell's": (f"{VARIABLE} = '{SECRET}'".encode("utf-16"), "(it is no UTF-8 text)"),
+    "under a section": (f"[some]\n{VARIABLE} = '{SECRET}'", "The key is under [some] in secrets.toml"),
+    "short": (f"[{SECTION}]\n{SHORT} = '{SECRET}'", f"put {VARIABLE} above it"),
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_key_that_is_not_found_in_secrets_says_why(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    text, sentence = SECRETS[name]
+    (tmp_path / ".streamlit").mkdir()
+    data = text if isinstance(text, bytes) else text.encode()
+    (tmp_path / ".streamlit" / "secrets.toml").write_bytes(data)
+    (tmp_path / "settings.toml").write_bytes((ROOT / "settings.toml").read_bytes())
+    monkeypatch.setattr("chat.settings.ROOT", tmp_path)
+    page = AppTest.from_file(str(PAGE), default_timeout=60).run()
+    assert not page.error  # the environment has one
+    monkeypatch.delenv(MODEL["key_variable"])
+    page = AppTest.from_file(str(PAGE), default_timeout=60).run()
+    assert not page.exception
+    assert sentence in page.error[0].value
+    assert SECRET not in str(page.main)
+    assert not page.text_input
+
+
+START = """
+from starlette.testclient import TestClient
+import app
+with TestClient(app.app) as browser:
+    print(browser.get("/_stcore/health").text)
+"""
+
+
+def test_the_server_starts_with_secrets_that_are_no_text(tmp_path: Path) -> None:
+    for file in [*ROOT.glob("*.py"), ROOT / "settings.toml"]:
+        shutil.copy(file, tmp_path)
+    for folder in {file.parent.name for file in ROOT.glob("*/*.py")} - {"tests"}:
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_bytes(b"\xff\xfeK\0E\0Y\0")
+    done = subprocess.run([sys.executable, "-c", START], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "ok\n", done.stderr

@@ -22,6 +22,7 @@ def test_questions_a_minute(page: AppTest, server: ModelServer, settings: dict[s
     settings["questions_per_minute"] = 0
     say(page.run(), "Four")
     assert transcript(page)[-1] == ("ai", "Hello from the model.")
+    assert all(question in str(server.requests[-1]) for question in ("One", "Two", "Three", "Four"))
 
 
 def test_the_server_takes_no_more_than_the_app_can_use() -> None:

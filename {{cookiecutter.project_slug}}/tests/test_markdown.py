@@ -102,7 +102,7 @@ def test_whatever_has_come_of_an_answer_code_is_code_and_what_is_done_stays() ->
         shown = as_streamlit_markdown(GROWS[:length], growing=True)
         for code in CODE:
             begun = GROWS[GROWS.index(code) : length][: len(code)]
-            assert begun.rstrip(HALF) in shown
+            assert begun.rstrip(HALF + "\n") in shown
         done = GROWS[:length].rpartition("\n\n")[0]
         if done.count("~~~") != 1 and done.count("````") != 1:
             assert shown.startswith(as_streamlit_markdown(done).rstrip(HALF))
@@ -117,7 +117,8 @@ def test_whatever_has_come_of_an_answer_code_is_code_and_what_is_done_stays() ->
         ("Use `` find \\( `x", "Use `` find \\( `x``"),
         ("Use `x`, it`s **a** and", "Use `x`, it`s **a** and`"),
         ("So:\n``", "So:  \n"),
-        ("So:\n```py", "So:\n```py"),
+        ("So:\n```py", "So:  \n"),
+        ("So:\n> ```py\n", "So:  \n"),
         ("```\na\n``", "```\na\n"),
         ("So\n-", "So  \n"),
         ("It costs $5", r"It costs \$5"),
@@ -141,7 +142,24 @@ def test_a_long_answer_is_its_parts_and_a_word_more_costs_the_same_however_long_
 
 
 @pytest.mark.parametrize(
-    "piece", [r"\(", r"\[", "`", r"\(\[", "[", "![", "$", "$5 ab ", "$$\n", "*", "**\u3002a", ">", "- a\n", ":a:"]
+    "piece",
+    [
+        r"\(",
+        r"\[",
+        "`",
+        r"\(\[",
+        "[",
+        "![",
+        "$",
+        "$5 ab ",
+        "$$\n",
+        "*",
+        "**\u3002a",
+        ">",
+        "- a\n",
+        ":a:",
+        pytest.param(":" + "a" * 16_000, id="a word"),
+    ],
 )
 def test_a_bomb_takes_no_longer_than_its_length(piece: str) -> None:
     def seconds(length: int) -> float:

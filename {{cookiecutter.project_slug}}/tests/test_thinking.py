@@ -2,10 +2,12 @@
 
 import inspect
 import json
+import time
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from chat.message import split_thinking
 from chat.settings import read_settings
 from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import say
@@ -35,6 +37,18 @@ def test_thinking_is_folded_away_and_never_sent_back(page: AppTest, server: Mode
         (("Let me see.\n", "</think>\n\nYes."), "Let me see.", "Yes."),
         (("[THINK]Let me see.[/THINK]Yes.",), "Let me see.", "Yes."),
         (("<think>\n\n</think>\n\nYes.",), "", "Yes."),
+        (("Let me see.</think>Yes.",), "Let me see.", "Yes."),
+        (("<think>Let me", " see.</think>\n<think>So.</think>Yes."), "Let me see.\n\nSo.", "Yes."),
+        (("◁think▷Let me see.◁/think▷Yes.",), "Let me see.", "Yes."),
+        (("<|START_THINKING|>Let me see.<|END_THINKING|>Yes.",), "Let me see.", "Yes."),
+        (
+            (
+                "<|channel|>analysis<|message|>Let me see.",
+                "<|end|><|start|>assistant<|channel|>final<|message|>Yes.",
+            ),
+            "Let me see.",
+            "Yes.",
+        ),
     ],
 )
 def test_thinking_in_the_answer_is_taken_out(
@@ -51,7 +65,15 @@ def test_thinking_in_the_answer_is_taken_out(
 
 
 @pytest.mark.skipif(getattr(protocol, "TAKES_TAGS_OUT", False), reason="this client takes the tags out itself")
-@pytest.mark.parametrize("text", ["Write `<think>` and `</think>`.", "A <think> is ended by </think>."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write `<think>` and `</think>`.",
+        "A <think> is ended by </think>.",
+        'Call `text.split("</think>")` to drop it.',
+        "Models end their thoughts with </think> and then answer.",
+    ],
+)
 def test_a_text_on_thinking_is_an_answer(page: AppTest, server: ModelServer, text: str) -> None:
     server.reply = Reply((text,))
     say(page, "How do models think?")
@@ -63,3 +85,14 @@ def test_thoughts_without_an_answer_say_so(page: AppTest, server: ModelServer) -
     say(page, "Hello")
     assert "thought, but wrote no answer" in page.error[0].value
     assert "Let me see." in [expander.markdown[0].value for expander in page.main.expander]
+
+
+@pytest.mark.parametrize("piece", ["<think", "</think", "<think>", "</think>", "<|channel|>analysis"])
+def test_a_bomb_takes_no_longer_than_its_length(piece: str) -> None:
+    def seconds(length: int) -> float:
+        begin = time.thread_time()
+        split_thinking((piece * length)[:length])
+        split_thinking(("<" + piece[1:-1] * length)[:length])
+        return time.thread_time() - begin
+
+    assert seconds(32_000) < 80 * max(seconds(4_000), 0.001)  # eight times the text; not 64 times the time

@@ -91,7 +91,7 @@ def test_an_unanswered_question_goes_along_with_the_next(page: AppTest, server: 
     assert "First?" not in str(server.conversation()[:-1])
 
 
-@pytest.mark.parametrize("why", ["prompt is too long", "could not process image", "content management policy"])
+@pytest.mark.parametrize("why", ["prompt is too long", "content management policy"])
 def test_a_question_refused_for_what_is_in_it_is_not_sent_again(page: AppTest, server: ModelServer, why: str) -> None:
     server.reply = Reply(status=400, code="invalid_request_error", message=why)
     say(page, "A whole book")

@@ -56,8 +56,11 @@ def with_files(page: AppTest, question: int, *names: str) -> list[Any]:
 def test_an_edit_can_drop_files(page: AppTest, server: ModelServer) -> None:
     say(page, "What is it?")
     messages = with_files(page, -2, "notes.txt", "list.txt")
-    state_of(messages[-1]).update(status="failed", error="notes.txt cannot be read.", refused=True)
-    press(page.run(), "Edit the question")
+    state_of(messages[-1]).update(status="failed", error="notes.txt cannot be read.", refused=True, unsent=True)
+    press(page.run(), "Try again")
+    assert page.error[0].value == "notes.txt cannot be read."
+    assert len(server.requests) == 1
+    press(page, "Edit the question")
     assert [box.label for box in page.checkbox] == ["notes.txt", "list.txt"]
     page.checkbox[0].uncheck().run()
     press(page, "Send")
