@@ -23,6 +23,7 @@ GOOD = {
     "conversations": "session",
     "system_prompt": "You are a helpful AI assistant.",
     "greeting": "How can I help you?",
+    "tools": "none",
 }
 
 
@@ -76,6 +77,11 @@ def find_problems(answers: dict) -> list[str]:
     for question in ("system_prompt", "greeting"):
         wrong = has_control_characters(answers[question], allowed="\n\t")
         check(question, wrong, "has control characters other than newline and tab")
+
+    tools = answers["tools"]
+    known = "none", "files", "files and MCP servers"
+    check("tools", tools not in known, f"is not one of {', '.join(known)}")
+    check("tools", provider == "local" and tools in known[1:], "is not for the built-in model, which calls none")
 
     smoke_test = answers["smoke_test"]
     if smoke_test in ("yes", "no"):  # from a Cookiecutter below 2.4, which does not run pre_prompt

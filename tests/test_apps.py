@@ -38,6 +38,22 @@ def check(app: Path) -> int:
     return int(re.findall(r"(\d+) passed", said)[-1])
 
 
+@pytest.mark.xdist_group("openai")
+@pytest.mark.installs
+def test_an_app_with_tools_passes_its_own_checks() -> None:
+    check(install(model_provider="openai", tools="files and MCP servers"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a symbolic link needs rights on Windows: run it on Linux or macOS")
+@pytest.mark.installs
+def test_every_providers_model_can_call_tools(installed_provider: str, tmp_path: Path) -> None:
+    if installed_provider == "local":
+        pytest.skip("the built-in model calls none")
+    app = Path(shutil.copytree(bake(model_provider=installed_provider, tools="files"), tmp_path / "app"))
+    (app / ".venv").symlink_to(install(model_provider=installed_provider) / ".venv", target_is_directory=True)
+    run(UV, "run", "--no-sync", "pytest", "-q", "tests/test_tools.py", "tests/test_steps.py", cwd=app)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a symbolic link needs rights on Windows: run it on Linux or macOS")
 @pytest.mark.xdist_group("openai")
 @pytest.mark.installs

@@ -6,7 +6,6 @@ import json
 import sys
 import tempfile
 import tomllib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,8 +17,6 @@ from cookiecutter.prompt import prompt_for_config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.chat_history import InMemoryChatMessageHistory
-from langchain_core.messages import AIMessageChunk
-from langchain_core.outputs import ChatGenerationChunk
 
 from tests.baking import PROVIDERS, QUESTIONS, TEMPLATE
 from tests.baking import cookiecutter as run_cookiecutter
@@ -85,14 +82,13 @@ def sent_to_the_model(app: Path, question: str) -> list[tuple[str, str]]:
     """Return what the app's own chain sends to a model, as (type, text) pairs."""
     chain, sent = loaded(app, "chat.chain"), []
 
-    async def answer(messages: list[Any]) -> AsyncIterator[ChatGenerationChunk]:
+    async def reply(messages: list[Any], config: Any) -> None:
         sent.extend((message.type, message.text) for message in messages)
-        yield ChatGenerationChunk(message=AIMessageChunk(""))
 
     async def ask() -> None:
         system_prompt = loaded(app, "chat.settings").read_prompt("system")
-        model = SimpleNamespace(profile={}, _astream=answer)  # what the chain asks of a chat model
-        asked = chain.build_chain(model, system_prompt, InMemoryChatMessageHistory(), lambda _: None)
+        model = SimpleNamespace(profile={})  # what the chain asks of a chat model
+        asked = chain.build_chain(model, system_prompt, InMemoryChatMessageHistory(), reply)
         async for _ in asked.astream({"question": question}):
             pass
 
@@ -131,6 +127,7 @@ BAD = {
     "conversations": ["", "accounts", "Database"],
     "system_prompt": ["a\x00b", "a\x1bb", "a\x85b"],
     "greeting": ["\x07", "a\rb", True, ["Hi"]],
+    "tools": ["all", "files", "files and MCP servers", None],  # files not with the built-in model
     "smoke_test": ["1", None],
 }
 

@@ -24,6 +24,7 @@ def test_the_questions_are_few_and_in_order() -> None:
         "conversations",
         "system_prompt",
         "greeting",
+        "tools",
         "smoke_test",
     ]
 
@@ -39,6 +40,7 @@ def test_a_question_is_asked_as_a_sentence(question: str) -> None:
 def test_every_choice_is_labelled() -> None:
     assert list(QUESTIONS["__prompts__"]["model_provider"]) == ["__prompt__", *PROVIDERS]
     assert list(QUESTIONS["__prompts__"]["conversations"]) == ["__prompt__", *QUESTIONS["conversations"]]
+    assert list(QUESTIONS["__prompts__"]["tools"]) == ["__prompt__", *QUESTIONS["tools"]]
     assert list(QUESTIONS["_providers"]) == PROVIDERS
     assert [row["label"] for row in QUESTIONS["_providers"].values()] == [
         QUESTIONS["__prompts__"]["model_provider"][provider] for provider in PROVIDERS

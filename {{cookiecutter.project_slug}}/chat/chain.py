@@ -1,6 +1,6 @@
 """The memory guide's chain: prompt | model, wrapped so that the history goes in with each question."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -18,16 +18,16 @@ def build_chain(
     model: BaseChatModel,
     system_prompt: str,
     history: BaseChatMessageHistory,
-    on_chunk: Callable[[AIMessageChunk], None],
+    reply: Callable[[list[BaseMessage], RunnableConfig], Awaitable[None]],
     files: Sequence[Any] = (),
 ) -> Runnable[Any, Any]:
-    """Return a chain to be invoked with `{"question": text}`, which hands each piece of the answer to `on_chunk`.
+    """Return a chain to be invoked with `{"question": text}`, at whose end `reply` asks the model.
 
     Parameters:
-        model: The chat model that answers.
+        model: The chat model that answers: its profile says which files it reads.
         system_prompt: Sent word for word, braces and all; left out if blank, which some providers refuse.
         history: Holds the earlier messages that the model should see, and is told of the new ones.
-        on_chunk: Is called with each piece of the answer. What comes out of the chain is empty.
+        reply: Is called with the messages to send, and with what a tracer needs. What comes out of the chain is empty.
         files: Content blocks that go along with the question.
     """
 
@@ -41,12 +41,7 @@ def build_chain(
         return [one.model_copy(update={"content": _content(one.content, profile)}) for one in merged]
 
     async def answer(messages: list[BaseMessage], config: RunnableConfig) -> str:
-        # LangChain's own astream keeps every piece to its end, 7 kB a word, which a tracer alone needs.
-        handlers = get_async_callback_manager_for_config(config).handlers
-        traced = any(not isinstance(each, AsyncRootListenersTracer) for each in handlers)  # it is for the history
-        streams = model._should_stream(async_api=True, stream=True)
-        async for piece in _pieces(model, messages) if streams and not traced else model.astream(messages, config):
-            on_chunk(piece)
+        await reply(messages, config)
         return ""
 
     prompt = ChatPromptTemplate.from_messages(
@@ -64,8 +59,25 @@ def build_chain(
     )
 
 
-async def _pieces(model: BaseChatModel, messages: list[BaseMessage]) -> AsyncIterator[AIMessageChunk]:
-    async for piece in model._astream(messages):
+async def pieces_of(
+    model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig, **options: Any
+) -> AsyncIterator[AIMessageChunk]:
+    """Yield the pieces of a model's answer.
+
+    Parameters:
+        model: The chat model.
+        messages: What it is sent.
+        config: The chain's, which says whether a tracer looks on.
+        options: What else it is told, such as its tools.
+    """
+    # LangChain's own astream keeps every piece to its end, 7 kB a word, which a tracer alone needs.
+    handlers = get_async_callback_manager_for_config(config).handlers
+    traced = any(not isinstance(each, AsyncRootListenersTracer) for each in handlers)  # it is for the history
+    if traced or not model._should_stream(async_api=True, stream=True, **options):
+        async for piece in model.astream(messages, config, **options):
+            yield piece
+        return
+    async for piece in model._astream(messages, **options):
         piece.message.response_metadata |= piece.generation_info or {}
         yield cast(AIMessageChunk, piece.message)
 

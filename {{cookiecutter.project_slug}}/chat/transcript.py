@@ -1,6 +1,6 @@
 """The messages on the page: the latest ones, and an answer that is drawn while it grows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from langchain_core.messages import BaseMessage
@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from chat.markdown import as_streamlit_markdown, plain
 from chat.message import state_of
+from chat.optional import optional
 from chat.row import Row
 from chat.session import Chat
 from chat.turn import Turn, running_turn, turns_of_session
@@ -42,14 +43,15 @@ def _show_more(chat: Chat) -> None:
 
 def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
     """Draw an answer, to its end if it still grows, and return the row of buttons below it, which is still empty."""
-    thoughts, text, below = st.empty(), st.empty(), st.empty()
+    place, text, below = st.empty(), st.empty(), st.empty()
+    draw_steps = getattr(optional("chat.steps"), "drawer", _without_steps)(place)
     turn = running_turn(chat.history)
     if turn and turn.answer is answer:
         below.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop", shortcut="esc")
-        _follow(turn, thoughts, text)
+        _follow(turn, draw_steps, text)
         if turn.running:  # the next run of the page follows on
             return Row(answer, None)
-    _draw_thoughts(thoughts, answer)
+    _draw_thoughts(draw_steps(answer), answer)
     if answer.text:
         text.markdown(as_streamlit_markdown(answer.text))
     else:
@@ -68,14 +70,22 @@ def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
     return row
 
 
-def _follow(turn: Turn, thoughts: DeltaGenerator, text: DeltaGenerator) -> None:
+def _without_steps(place: DeltaGenerator) -> Callable[..., DeltaGenerator]:
+    """Return what draws the tools that an answer called, in an app without any: the whole place is for its thoughts."""
+    return lambda *_: place
+
+
+def _follow(turn: Turn, draw_steps: Callable[..., DeltaGenerator], text: DeltaGenerator) -> None:
+    thoughts = None
     for so_far in turn.follow():
+        before, thoughts = thoughts, draw_steps(turn.answer, turn)
+        if not so_far or thoughts is not before:
+            _draw_thoughts(thoughts, turn.answer)
         if turn.note:
             text.info(turn.note)
         elif so_far:
             text.markdown(as_streamlit_markdown(so_far, growing=True))
         else:
-            _draw_thoughts(thoughts, turn.answer)
             text.skeleton(40)
         if ending.is_set():
             thoughts.warning("The server restarts: this answer has a few seconds to end.")
@@ -94,3 +104,5 @@ def show_unseen(chat: Chat) -> None:
         st.caption(f"This chat is long: the model no longer sees the first {unseen} questions and their answers.")
     if unread := state.get("unread"):
         st.caption(f"Files in this chat that {plain(chat.model_settings['name'])} does not read: {unread}.")
+    if (tools := optional("chat.tools")) and (problem := tools.problem_with_tools()):
+        st.warning(plain(problem))

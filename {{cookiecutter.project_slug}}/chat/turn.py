@@ -14,16 +14,18 @@ from typing import Any
 from uuid import uuid4
 
 import streamlit as st
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.ai import add_usage
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import RunnableConfig
 
 from chat import errors
-from chat.chain import build_chain, is_unread
+from chat.chain import build_chain, is_unread, pieces_of
 from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions, without_refused
 from chat.errors import ChatError, Refusal
 from chat.history import History, InMemoryChatMessageHistory
 from chat.message import AnswerState, clean, files_of, has_media, split_thinking, state_of, text_of, thoughts_in
+from chat.optional import optional
 from chat.session import Chat, session
 from server.gate import watch_for_events
 from server.lifespan import ending, let_end
@@ -106,9 +108,14 @@ class Turn:
         """Put what has come into the answer."""
         if self.running:
             self._joined = self._length()
-            thinking, self.answer.content = split_thinking(clean(self._words.getvalue()))
-            if thinking := clean(self._thoughts.getvalue()) + thinking:
+            thinking, self.answer.content = self._so_far()
+            if thinking:
                 self._state["thinking"] = thinking
+
+    def _so_far(self) -> tuple[str, str]:
+        """Return the thinking and the text that have come."""
+        thinking, text = split_thinking(clean(self._words.getvalue()))
+        return clean(self._thoughts.getvalue()) + thinking, text
 
     def _is_urgent(self, visible: tuple[str, ...], event_waits: Callable[[], bool]) -> bool:
         first_word = not any(visible) and self._length() > 0
@@ -116,6 +123,10 @@ class Turn:
 
     def _length(self) -> int:
         return self._words.tell() + self._thoughts.tell()
+
+    def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        """Return messages as a model is sent them."""
+        return messages
 
     def stop(self) -> None:
         """End the answer as it stands, and the request to the provider with it."""
@@ -155,7 +166,7 @@ class Turn:
             raise ChatError("There is no model to ask right now: the page says why. Then try again.")
         model, settings, profile = self._chat.model, self._chat.model_settings, self._chat.model.profile or {}
         system_prompt = self._chat.read_system_prompt()
-        seen = messages_that_fit(self._earlier, self.question, system_prompt, model, settings, share)
+        seen = messages_that_fit(self._as_sent(self._earlier), self.question, system_prompt, model, settings, share)
         if unseen := self._unread + unseen_questions(self._earlier, seen):
             self._state["unseen"] = unseen
         self._sent_media = any(map(has_media, [*seen, self.question]))
@@ -163,8 +174,9 @@ class Turn:
             self._state["unread"] = unread
         opening = [WAVE] if settings["begins_with_user"] and seen and seen[0].type == "ai" else []
         history = InMemoryChatMessageHistory(messages=[*opening, *seen])
+        chain = build_chain(model, system_prompt, history, partial(self._reply, model), files_of(self.question))
         try:
-            await self._invoke(build_chain(model, system_prompt, history, self._grow, files_of(self.question)))
+            await chain.ainvoke({"question": text_of(self.question)})  # the answer grows inside the chain
         except Exception as error:
             if not (smaller and len(seen) > 1 and errors.is_too_long(error)) or self._length():
                 raise
@@ -174,16 +186,23 @@ class Turn:
             what = "thought, but wrote no answer" if self._state.get("thinking") else "sent an empty answer"
             raise ChatError(f"The model {what}. {ended}")
 
-    async def _invoke(self, chain: Runnable[Any, Any]) -> None:
+    async def _reply(self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig) -> None:
+        """Let the model answer; the chain ends here."""
+        await self._request(model, messages, config)
+
+    async def _request(
+        self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig, **options: Any
+    ) -> None:
         """Ask, and ask again when the provider says how long to wait for that, as long as nothing has come."""
-        until = time.monotonic() + RETRY_SECONDS
+        until, before = time.monotonic() + RETRY_SECONDS, self._length()
         while True:
             try:
-                await chain.ainvoke({"question": text_of(self.question)})  # the answer grows inside the chain
+                async for piece in pieces_of(model, messages, config, **options):
+                    self._grow(piece)
                 return
             except Exception as error:
                 wait = errors.retry_after(error)
-                if wait is None or time.monotonic() + wait > until or self._length():
+                if wait is None or time.monotonic() + wait > until or self._length() > before:
                     raise
             for seconds in range(max(1, ceil(wait)), 0, -1):
                 self.note = f"{self._chat.model_settings['provider']} asks to wait: trying again in {seconds} s."
@@ -253,7 +272,8 @@ def start(question: HumanMessage, chat: Chat, problem: ChatError | None = None) 
     if most and sum(time.monotonic() - turn.begun < 60 for turn in turns_of_session()) >= most:
         problem = problem or ChatError(f"A session may ask {most} questions in a minute: wait for one, then try again.")
     question.id = question.id or str(uuid4())
-    turns_of_session().append(Turn(question, chat, problem))
+    kind = getattr(optional("chat.tool_turn"), "ToolTurn", Turn)
+    turns_of_session().append(kind(question, chat, problem))
 
 
 def running_turn(history: History) -> Turn | None:

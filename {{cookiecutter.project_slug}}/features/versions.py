@@ -99,8 +99,12 @@ def _replace(chat: Chat, content: Any, problem: ChatError | None = None) -> None
     versions = _versions(chat, question) or [[question, answer]]
     chat.history.messages[:] = earlier
     start(HumanMessage(content, id=question.id), chat, problem)
-    worth_keeping = [version for version in versions if version[1].text or version[0].content != content]
+    worth_keeping = [version for version in versions if _says_something(version[1]) or version[0].content != content]
     chat.history.versions[question.id] = [*worth_keeping, chat.history.messages[-2:]]
+
+
+def _says_something(answer: BaseMessage) -> bool:
+    return bool(answer.text or state_of(answer).get("steps"))
 
 
 def _show(chat: Chat, question: BaseMessage, number: int) -> None:

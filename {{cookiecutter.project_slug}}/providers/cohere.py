@@ -2,9 +2,12 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import langchain_cohere
+from langchain_core.runnables import Runnable
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import SecretStr
 
 # Cohere's client logs what it cannot read, which may be somebody's answer, under its own name and under none.
@@ -13,7 +16,7 @@ logging.getLogger().addFilter(lambda record: not record.getMessage().startswith(
 
 
 class ChatCohere(langchain_cohere.ChatCohere):
-    """ChatCohere with `api_key`, and with the variable CO_API_URL that Cohere's own client reads."""
+    """ChatCohere with `api_key`, with the variable CO_API_URL that Cohere's own client reads, and with any tool."""
 
     def __init__(self, *, api_key: str, **arguments: Any) -> None:
         """Make the client.
@@ -23,3 +26,7 @@ class ChatCohere(langchain_cohere.ChatCohere):
             arguments: As for langchain-cohere's class.
         """
         super().__init__(cohere_api_key=SecretStr(api_key), base_url=os.environ.get("CO_API_URL"), **arguments)
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, Any]:
+        """Bind tools in the form that Cohere takes, which is OpenAI's: its own class loses the types within types."""
+        return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)

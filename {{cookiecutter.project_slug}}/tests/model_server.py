@@ -33,6 +33,7 @@ class Reply:
         body: What comes instead of an answer or a refusal, as it is.
         spoilt: Whether the last word comes as JSON that is none.
         thinking: What the model thinks before it answers, where the protocol has that.
+        calls: What the model calls after its words: the name of each tool, and the arguments as JSON.
         fault: The provider's name for what ends the stream after the last word, one of its protocol's `FAULTS`.
     """
 
@@ -48,6 +49,7 @@ class Reply:
     body: bytes | None = None
     spoilt: bool = False
     thinking: str = ""
+    calls: tuple[tuple[str, str], ...] = ()
     fault: str = ""
 
 
@@ -97,6 +99,14 @@ class ModelServer:
     def conversation(self, number: int = -1) -> list[tuple[str, str]]:
         """Return what a request asked, as (role, text) pairs, the system prompt first."""
         return protocol.conversation(self.requests[number])
+
+    def calls(self, number: int = -1) -> list[tuple[str, Any, str]]:
+        """Return the calls that a request tells of, each as its name, its arguments and its result."""
+        return protocol.calls(self.requests[number])
+
+    def tools(self, number: int = -1) -> list[str]:
+        """Return the names of the tools that a request offers."""
+        return protocol.tools(self.requests[number])
 
 
 class _Server(ThreadingHTTPServer):
@@ -150,8 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", protocol.CONTENT_TYPE)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        thoughts = {"thinking": reply.thinking} if reply.thinking else {}
-        *words, end = protocol.stream(reply.words, body, **thoughts)
+        more: dict[str, Any] = {name: it for name in ("thinking", "calls") if (it := getattr(reply, name))}
+        *words, end = protocol.stream(reply.words, body, **more)
         if reply.spoilt:
             words[-1] = words[-1].replace(b"}", b"?")
         for piece in words:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.runnables import RunnableConfig
 
-from chat.chain import build_chain
+from chat.chain import build_chain, pieces_of
 from chat.history import InMemoryChatMessageHistory
 from chat.model import build_model
 from chat.settings import read_settings
@@ -59,12 +60,14 @@ def test_a_tracer_sees_the_models_call_and_without_one_no_piece_is_kept(
     kept: list[int] = []
     text = StringIO()
 
-    def take(piece: AIMessageChunk) -> None:
-        pieces.append(weakref.ref(piece))
-        kept.append(sum(each() is not None for each in pieces))
-        text.write(piece.text)
+    async def take(messages: list[BaseMessage], config: RunnableConfig) -> None:
+        async for piece in pieces_of(model, messages, config):
+            pieces.append(weakref.ref(piece))
+            kept.append(sum(each() is not None for each in pieces))
+            text.write(piece.text)
 
-    chain = build_chain(build_model(read_settings(), server.key), "", InMemoryChatMessageHistory(), take)
+    model = build_model(read_settings(), server.key)
+    chain = build_chain(model, "", InMemoryChatMessageHistory(), take)
     asked = chain.ainvoke({"question": "Are you there?"}, {"callbacks": [*tracers]})
     asyncio.run_coroutine_threadsafe(asked, loop).result()
     assert text.getvalue() == "".join(server.reply.words)

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import openai
-from .openai import CONTENT_TYPE, FAULTS, conversation, environment, error, event, fault, lookup, model
+from .openai import CONTENT_TYPE, FAULTS, calls, conversation, environment, error, event, fault, lookup, model, tools
 
 __all__ = [
     "CONTENT_TYPE",
     "FAULTS",
+    "calls",
     "conversation",
     "environment",
     "error",
@@ -21,13 +22,16 @@ __all__ = [
     "lookup",
     "model",
     "stream",
+    "tools",
 ]
 
 
-def stream(words: tuple[str, ...], body: dict[str, Any], thinking: str = "") -> Iterator[bytes]:
-    """Yield the pieces of the streamed answer to a request: the thinking, one for each word, then the end."""
+def stream(
+    words: tuple[str, ...], body: dict[str, Any], thinking: str = "", calls: openai.Calls = ()
+) -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: the thinking, one for each word, the calls, the end."""
     delta = {"role": "assistant", "reasoning_content": thinking}
     begin = event({"index": 0, "delta": delta, "finish_reason": None}) if thinking else b""
-    for piece in openai.stream(words, body):
+    for piece in openai.stream(words, body, calls):
         yield begin + piece
         begin = b""

@@ -6,10 +6,11 @@ https://google.aip.dev/auth/4117 (how credentials become a token)
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+Calls = Sequence[tuple[str, str]]  # the name and the arguments as JSON
 CONTENT_TYPE = "text/event-stream"
 PATH = "/v1beta"  # where gateways are, and v1beta1 at Vertex AI
 # What the provider calls a fault within a stream, and what the page says of it.
@@ -17,6 +18,8 @@ FAULTS = {"UNAVAILABLE": "overloaded", "RESOURCE_EXHAUSTED": "too often", "INTER
 STATUSES = {"UNAVAILABLE": 503, "RESOURCE_EXHAUSTED": 429, "INTERNAL": 500}
 NO_CREDENTIALS = {"GOOGLE_CLOUD_PROJECT": "test", "CLOUDSDK_CONFIG": "none", "NO_GCE_CHECK": "true"}
 FOLDER = tempfile.TemporaryDirectory()
+SENDS_ARGUMENTS_WHOLE = True
+SIGNATURE = "c2lnbmF0dXJl"  # of what the model thinks: within a turn, it has to come back
 ROLES = {"user": "user", "model": "assistant"}
 
 
@@ -49,14 +52,35 @@ def model(path: str, body: dict[str, Any]) -> str:
 def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what a request asks as (role, text) pairs, the system prompt first."""
     system = [("system", part["text"]) for part in body.get("systemInstruction", {}).get("parts", [])]
-    return system + [(ROLES[content["role"]], content["parts"][0]["text"]) for content in body["contents"]]
+    texts = [
+        (content["role"], "".join(part.get("text", "") for part in content["parts"])) for content in body["contents"]
+    ]
+    return system + [(ROLES[role], text) for role, text in texts]
 
 
-def stream(words: tuple[str, ...], body: dict[str, Any], thinking: str = "") -> Iterator[bytes]:
-    """Yield the pieces of the streamed answer to a request: the thinking, one for each word, then the end."""
+def tools(body: dict[str, Any]) -> list[str]:
+    """Return the names of the tools that a request offers."""
+    return [each["name"] for tool in body.get("tools", []) for each in tool["functionDeclarations"]]
+
+
+def calls(body: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    """Return the calls in what a request tells of the chat, each as its name, its arguments and its result."""
+    parts = [part for content in body["contents"] for part in content["parts"]]
+    made = [part["functionCall"] for part in parts if "functionCall" in part]
+    results = [part["functionResponse"]["response"] for part in parts if "functionResponse" in part]
+    pairs = zip(made, results, strict=True)
+    return [(call["name"], call.get("args", {}), _text(result.get("output", result))) for call, result in pairs]
+
+
+def stream(words: tuple[str, ...], body: dict[str, Any], thinking: str = "", calls: Calls = ()) -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: the thinking, one for each word, the calls, the end."""
     begin = _event(thinking, thought=True) if thinking else b""
     for word in words:
         yield begin + _event(word)
+        begin = b""
+    for name, arguments in calls:
+        call = {"functionCall": {"name": name, "args": json.loads(arguments)}, "thoughtSignature": SIGNATURE}
+        yield begin + _parts([call])
         begin = b""
     usage = {"promptTokenCount": 7, "candidatesTokenCount": 5, "totalTokenCount": 12}
     yield begin + _event("", {"finishReason": "STOP"}, usageMetadata=usage)
@@ -78,7 +102,16 @@ def filtered() -> bytes:
     return b'data: {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}\r\n\r\n'
 
 
+def _text(output: Any) -> str:
+    """Return a result; LangChain's class sends JSON as what it says."""
+    return output if isinstance(output, str) else json.dumps(output)
+
+
 def _event(text: str, end: dict[str, str] | None = None, thought: bool = False, **fields: Any) -> bytes:
     part = {"text": text, "thought": True} if thought else {"text": text}
-    candidate = {"content": {"role": "model", "parts": [part]}, "index": 0, **(end or {})}
+    return _parts([part], end, **fields)
+
+
+def _parts(parts: list[dict[str, Any]], end: dict[str, str] | None = None, **fields: Any) -> bytes:
+    candidate = {"content": {"role": "model", "parts": parts}, "index": 0, **(end or {})}
     return f"data: {json.dumps({'candidates': [candidate], 'modelVersion': 'm', **fields})}\r\n\r\n".encode()

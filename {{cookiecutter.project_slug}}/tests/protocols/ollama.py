@@ -4,10 +4,12 @@ Source: https://docs.ollama.com/api/chat
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+Calls = Sequence[tuple[str, str]]  # the name and the arguments as JSON
 CONTENT_TYPE = "application/x-ndjson"
+SENDS_ARGUMENTS_WHOLE = True
 # What the provider calls a fault within a stream, and what the page says of it.
 FAULTS = {"error": "fault on its side"}
 
@@ -24,13 +26,27 @@ def model(path: str, body: dict[str, Any]) -> str:
 
 def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what a request asks as (role, text) pairs, the system prompt first."""
-    return [(message["role"], message["content"]) for message in body["messages"]]
+    return [(message["role"], message.get("content", "")) for message in body["messages"]]
 
 
-def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
-    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
+def tools(body: dict[str, Any]) -> list[str]:
+    """Return the names of the tools that a request offers."""
+    return [tool["function"]["name"] for tool in body.get("tools", [])]
+
+
+def calls(body: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    """Return the calls in what a request tells of the chat, each as its name, its arguments and its result."""
+    results = iter([message["content"] for message in body["messages"] if message["role"] == "tool"])
+    made = [call["function"] for message in body["messages"] for call in message.get("tool_calls") or []]
+    return [(call["name"], call["arguments"], next(results)) for call in made]
+
+
+def stream(words: tuple[str, ...], body: dict[str, Any], calls: Calls = ()) -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: one for each word, the calls, then the end."""
     for word in words:
         yield _line(word, done=False)
+    for name, arguments in calls:
+        yield _line("", tool_calls=[{"function": {"name": name, "arguments": json.loads(arguments)}}], done=False)
     yield _line("", done=True, done_reason="stop", prompt_eval_count=7, eval_count=5)
 
 
@@ -44,6 +60,7 @@ def fault(code: str) -> bytes:
     return error(code, "a fault") + b"\n"
 
 
-def _line(text: str, **fields: Any) -> bytes:
-    line = {"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": {"role": "assistant", "content": text}}
+def _line(text: str, tool_calls: Sequence[Any] = (), **fields: Any) -> bytes:
+    message = {"role": "assistant", "content": text, **({"tool_calls": tool_calls} if tool_calls else {})}
+    line = {"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": message}
     return json.dumps(line | fields).encode() + b"\n"

@@ -4,9 +4,11 @@ Source: https://platform.openai.com/docs/api-reference/chat
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+from uuid import uuid4
 
+Calls = Sequence[tuple[str, str]]  # the name and the arguments as JSON
 CONTENT_TYPE = "text/event-stream"
 # What the provider calls a fault within a stream, and what the page says of it.
 FAULTS = {
@@ -37,14 +39,33 @@ def model(path: str, body: dict[str, Any]) -> str:
 
 def conversation(body: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what a request asks as (role, text) pairs, the system prompt first."""
-    return [(message["role"], message["content"]) for message in body["messages"]]
+    return [(message["role"], message["content"] or "") for message in body["messages"]]
 
 
-def stream(words: tuple[str, ...], body: dict[str, Any]) -> Iterator[bytes]:
-    """Yield the pieces of the streamed answer to a request: one for each word, then the end."""
+def tools(body: dict[str, Any]) -> list[str]:
+    """Return the names of the tools that a request offers."""
+    return [tool["function"]["name"] for tool in body.get("tools", [])]
+
+
+def calls(body: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    """Return the calls in what a request tells of the chat, each as its name, its arguments and its result."""
+    results = {message["tool_call_id"]: message["content"] for message in body["messages"] if message["role"] == "tool"}
+    made = [call for message in body["messages"] for call in message.get("tool_calls") or []]
+    return [(call["function"]["name"], json.loads(call["function"]["arguments"]), results[call["id"]]) for call in made]
+
+
+def stream(words: tuple[str, ...], body: dict[str, Any], calls: Calls = ()) -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: one for each word, the calls, then the end."""
     for word in words:
         yield event({"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None})
-    end = event({"index": 0, "delta": {}, "finish_reason": "stop"})
+    for index, (name, arguments) in enumerate(calls):  # the arguments come in halves
+        function = {"name": name, "arguments": ""}
+        begin = {"id": f"call_{uuid4().hex}", "type": "function", "function": function}
+        halves = arguments[: len(arguments) // 2], arguments[len(arguments) // 2 :]
+        for piece in (begin, *({"function": {"arguments": half}} for half in halves)):
+            delta = {"role": "assistant", "tool_calls": [{"index": index, **piece}]}
+            yield event({"index": 0, "delta": delta, "finish_reason": None})
+    end = event({"index": 0, "delta": {}, "finish_reason": "tool_calls" if calls else "stop"})
     if body.get("stream_options", {}).get("include_usage"):  # nothing is counted unless asked for
         end += event(usage=USAGE)
     yield end + b"data: [DONE]\n\n"

@@ -4,9 +4,21 @@ Source: https://openrouter.ai/docs/api/reference/errors-and-debugging
 """
 
 from . import openai
-from .openai import CONTENT_TYPE, conversation, environment, error, lookup, model, stream
+from .openai import CONTENT_TYPE, calls, conversation, environment, error, lookup, model, stream, tools
 
-__all__ = ["CONTENT_TYPE", "FAULTS", "conversation", "environment", "error", "fault", "lookup", "model", "stream"]
+__all__ = [
+    "CONTENT_TYPE",
+    "FAULTS",
+    "calls",
+    "conversation",
+    "environment",
+    "error",
+    "fault",
+    "lookup",
+    "model",
+    "stream",
+    "tools",
+]
 
 # What the provider calls a fault within a stream, and what the page says of it: LangChain's class drops the code.
 FAULTS = dict.fromkeys(("429", "502"), "A fault on the provider's side ended the answer")

@@ -1,0 +1,152 @@
+"""What an answer's model has called: drawn above its text, asked about, sent with the next question, and exported."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+from uuid import uuid4
+
+import streamlit as st
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
+from streamlit.delta_generator import DeltaGenerator
+
+from chat.markdown import plain
+from chat.message import Step, state_of
+from chat.tools import clean_data, cut, shown
+
+SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")  # opens the passage that a link leads to
+OPEN = ("waits", "asks", "running")
+ENDS = {"done": "", "failed": " failed", "refused": " was not called", "stopped": " was stopped"}
+MAY_RUN = "Stopped, but it may still run."
+SHOWN_LETTERS = 5_000  # which go to the browser again with each question
+MAX_STEPS = 250  # of an imported answer
+
+
+def is_open(step: Step) -> bool:
+    """Say whether a call has no result yet."""
+    return step["status"] in OPEN
+
+
+def drawer(place: DeltaGenerator) -> Callable[..., DeltaGenerator]:
+    """Return what draws an answer's steps, each time those that have changed, and returns the place for its thoughts.
+
+    Parameters:
+        place: Where both go.
+    """
+    places: list[DeltaGenerator] = []
+    drawn: list[str] = []
+
+    def draw(answer: BaseMessage, turn: Any = None) -> DeltaGenerator:
+        nonlocal place
+        steps = [step.copy() for step in state_of(answer).get("steps", [])]  # each as it is at one moment
+        if steps and not places:
+            box = place.container(gap="small")
+            place = box.empty()
+            places.append(box)
+        for number, step in enumerate(steps):
+            if number == len(drawn):
+                drawn.append("")
+                places.append(places[0].empty())
+            if (status := step["status"]) != drawn[number]:  # buttons cannot be drawn twice in one run of the page
+                drawn[number] = status
+                with places[number + 1].container(gap="small"):
+                    _draw(step, status, turn)
+        return place
+
+    return draw
+
+
+def _draw(step: Step, status: str, turn: Any) -> None:
+    label = plain(step["name"])
+    if status in OPEN:
+        looks, label = "running", f"{label} asks first: may it?" if status == "asks" else label
+    else:
+        seconds = step.get("seconds", 0)
+        looks = "complete" if status == "done" else "error"
+        label += ENDS[status] + (", but may still run" if step.get("result") == MAY_RUN else "")
+        label += f" · {seconds:g} s" if seconds else ""
+    box = st.status(label, state=looks, expanded=status == "asks")  # not in a `with` block, whose end completes it
+    # Nothing of what a model or a tool says is Markdown here.
+    arguments = json.dumps(step["arguments"], ensure_ascii=False, indent=1)
+    box.code(cut(arguments, SHOWN_LETTERS), language="json", wrap_lines=True)
+    data = step.get("shown") or {}
+    if (result := step.get("result")) and "passages" not in data:
+        box.code(cut(result, SHOWN_LETTERS), language=None, wrap_lines=True)
+    if status == "asks" and turn:
+        row = box.container(horizontal=True)
+        for word, allows in (("Allow", True), ("Refuse", False)):
+            key = f"app.{word.lower()}.{step['id']}"
+            row.button(word, key=key, on_click=turn.decide, args=(step["id"], allows))
+    with suppress(Exception):  # an import may hold any data
+        _draw_data(data, box)
+
+
+def _draw_data(data: Any, box: DeltaGenerator) -> None:
+    match data:
+        case {"passages": passages}:
+            box.html(f"<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
+            for passage in passages:
+                place = box.container(key=f"app.{passage['cite'].removeprefix('#')}", gap=None)
+                place.badge(plain(passage["source"]), color="gray")
+                place.code(passage["text"], language=None, wrap_lines=True)
+        case {"picture": encoded}:
+            st.image(base64.b64decode(encoded), width="content")
+        case {"chart": kind, "rows": rows, **columns}:
+            getattr(st, f"{kind}_chart")(rows, **columns)
+        case {"rows": rows}:
+            st.dataframe(rows, hide_index=True)
+
+
+def unfold(answer: BaseMessage) -> list[BaseMessage]:
+    """Return an answer as its model said it: in each round the calls, then their results, and the text at last."""
+    steps = state_of(answer).get("steps", [])
+    said: list[BaseMessage] = []
+    for _, group in groupby(steps, lambda step: step["round"]):
+        called = list(group)
+        calls = [ToolCall(name=step["name"], args=step["arguments"], id=step["id"]) for step in called]
+        results = [ToolMessage(step.get("result") or "(nothing)", tool_call_id=step["id"]) for step in called]
+        said += [AIMessage("", tool_calls=calls), *results]
+    ended = "(The answer ended here.)"  # some providers refuse a question right after a result
+    return [*said, answer if answer.text or not said else AIMessage(ended)]
+
+
+def as_markdown(answer: BaseMessage) -> list[str]:
+    """Return the steps for an export: names, and as code the arguments and results."""
+    steps = state_of(answer).get("steps", [])
+    return [
+        f"({plain(step['name'])}{ENDS.get(step['status'], '')})\n\n"
+        + indent(f"{json.dumps(step['arguments'], ensure_ascii=False)}\n\n{step.get('result', '')}", "    ")
+        for step in steps
+    ]
+
+
+def checked(said: dict[str, Any]) -> dict[str, Any]:
+    """Return what may be taken over from an imported answer's state."""
+    steps, before = [], 0
+    for step in said.get("steps", [])[:MAX_STEPS]:
+        status, seconds = step["status"], step.get("seconds")
+        if type(step["round"]) is not int or not isinstance(step["arguments"], dict) or step["round"] < before:
+            raise ValueError("no step")
+        if len(json.dumps(step["arguments"])) > 100_000:
+            raise ValueError("too long for a step")
+        before = step["round"]
+        kept = Step(id=uuid4().hex, round=before, name=safe_name(step["name"]), result=cut(step.get("result", "")))
+        kept |= Step(status=status if status in ENDS else "stopped", arguments=clean_data(step["arguments"]))
+        if drawn := shown(step.get("shown")):
+            kept["shown"] = drawn
+        if type(seconds) in (int, float) and 0 <= seconds < 10**6:
+            kept["seconds"] = seconds
+        steps.append(kept)
+    context = said.get("context")
+    counted = {"context": context} if type(context) is int and 0 <= context < 10**9 else {}
+    return {"steps": steps, **counted} if steps else {}
+
+
+def safe_name(name: str) -> str:
+    """Return a name that any provider takes; a model may call whatever it wants."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "_"

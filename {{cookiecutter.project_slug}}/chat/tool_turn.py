@@ -1,0 +1,232 @@
+"""A turn in which the model may call tools: it is asked, its calls are made, and it is asked again with the results."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from io import StringIO
+from typing import Any, cast
+from uuid import uuid4
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolCall,
+    ToolCallChunk,
+    ToolMessage,
+    message_chunk_to_message,
+)
+from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add_usage
+from langchain_core.runnables import RunnableConfig
+
+from chat.context import context_tokens
+from chat.errors import ChatError, is_too_long
+from chat.message import Step
+from chat.optional import optional
+from chat.session import Chat
+from chat.steps import MAY_RUN, is_open, safe_name, unfold
+from chat.tools import MAX_LETTERS, Tool, clean_data, cut, in_thread, problem_of, read_tools, shown, told
+from chat.turn import Turn
+from server.loop import loop
+
+MAX_CALLS = 20  # of one request: each may take a thread
+PIECES = 500  # of an answer, kept until it is known whether there are calls in them
+LIMITS = ("rounds", "seconds", "seconds_to_ask")
+NO_JSON = "(no JSON)"  # what arguments that are none stand under
+NO_MORE = "Not called: these were too many calls for one answer. Answer with what you have."
+NO_END = "The model went on to call tools, so the answer ends here: see tools.rounds in settings.toml."
+
+
+class ToolTurn(Turn):
+    """One question, the calls that the model makes, and its answer. A call is made once, whatever is tried again.
+
+    What was called is in the answer, as its steps, from the moment of the call on.
+    """
+
+    def __init__(self, question: HumanMessage, chat: Chat, problem: ChatError | None = None) -> None:
+        """Start; the parameters are those of `start`."""
+        # In the page's thread: a file may take long to load, and nobody else waits for it here.
+        self._takes_tools = not chat.model or (chat.model.profile or {}).get("tool_calling") is not False
+        self._tools: dict[str, Tool] = read_tools()[0] if self._takes_tools else {}
+        self._takes_tools &= bool(self._tools or chat.settings.get("servers"))
+        self._steps: list[Step] = []
+        self._pieces: list[AIMessageChunk] = []
+        self._before, self._letters_before = ("", ""), 0  # thinking and text of earlier rounds; letters, also of calls
+        self._asked: dict[str, asyncio.Future[bool]] = {}
+        self._one_at_a_time = asyncio.Lock()
+        super().__init__(question, chat, problem)
+
+    def decide(self, step_id: str, allowed: bool) -> None:
+        """Take the user's word on a call, which counts if it is still asked."""
+        if asked := self._asked.pop(step_id, None):
+            loop.call_soon_threadsafe(lambda: asked.done() or asked.set_result(allowed))
+
+    def _visible(self) -> tuple[str, ...]:
+        return *super()._visible(), self._statuses()
+
+    def _statuses(self) -> str:
+        return " ".join(step["status"] for step in self._steps)
+
+    def _is_urgent(self, visible: tuple[str, ...], event_waits: Callable[[], bool]) -> bool:
+        return super()._is_urgent(visible, event_waits) or self._statuses() != visible[-1]
+
+    def _so_far(self) -> tuple[str, str]:
+        thinking, text = ("\n\n".join(filter(None, both)) for both in zip(self._before, super()._so_far(), strict=True))
+        return thinking, text
+
+    def _length(self) -> int:
+        return self._letters_before + super()._length() + len(self._steps)  # a call is something that came, too
+
+    def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        return [each for message in messages for each in unfold(message)] if self._takes_tools else messages
+
+    async def _reply(self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig) -> None:
+        limits = self._chat.settings.get("tools", {})
+        if wrong := [f"tools.{name}" for name in LIMITS if type(limits.get(name)) is not int]:
+            raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has no whole number there: fix it, try again.")
+        if self._takes_tools and (servers := optional("chat.servers")):
+            self._tools |= await servers.server_tools(self._chat.settings)
+        bound: Any = model.bind_tools([tool.schema for tool in self._tools.values()]) if self._tools else None
+        longest = min(MAX_LETTERS, context_tokens(model) or MAX_LETTERS)  # of a result: a quarter of the context
+        work: list[BaseMessage] = []
+        for number in range(limits["rounds"] + 2):
+            ask = partial(self._request, model, config=config, **(bound.kwargs if bound else {}))
+            await self._ask_once(ask, messages, work)
+            said = add_ai_message_chunks(*self._pieces) if len(self._pieces) > 1 else [*self._pieces, None][0]
+            if not said or not (calls := [_with_strict_arguments(chunk) for chunk in said.tool_call_chunks]):
+                return
+            steps = self._begin(calls[:MAX_CALLS], number) if number < limits["rounds"] else []
+            texts = await asyncio.gather(*(self._make(step, limits, longest) for step in steps))
+            texts += [NO_MORE] * (len(calls) - len(texts))
+            results = [ToolMessage(text, tool_call_id=call["id"]) for call, text in zip(calls, texts, strict=True)]
+            work += [_to_send_back(said, calls), *results]
+        self._state["ended"] = NO_END
+
+    async def _ask_once(
+        self, ask: Callable[[list[BaseMessage]], Awaitable[None]], messages: list[BaseMessage], work: list[BaseMessage]
+    ) -> None:
+        """Ask the model. What is tried again is this, so that no call is made twice."""
+        with self._changed:
+            self._join()
+            self._before = self._state.get("thinking", ""), self.answer.text
+            self._letters_before += super()._length()
+            self._words, self._thoughts, self._pieces = StringIO(), StringIO(), []
+            self._state.pop("ended", None)
+        used = self.answer.usage_metadata
+        self.answer.usage_metadata = None
+        try:
+            await ask([*messages, *work])
+        except Exception as error:
+            if not (work and is_too_long(error)):
+                raise
+            system = [message for message in messages[:1] if isinstance(message, SystemMessage)]
+            await ask([*system, messages[-1], *work])  # the chat so far makes way
+        finally:
+            self._add_up(used, self.answer.usage_metadata)
+
+    def _add_up(self, before: UsageMetadata | None, now: UsageMetadata | None) -> None:
+        """Count what all requests took together, and what is in the context after the last one."""
+        if before and now:
+            self._state["context"] = now["total_tokens"]
+        self.answer.usage_metadata = add_usage(before, now) if before and now else before or now
+
+    def _grow(self, chunk: AIMessageChunk) -> None:
+        if self._tools:
+            self._pieces.append(chunk)
+            calls = chunk.tool_call_chunks  # which may have no end
+            self._letters_before += sum(len(piece["name"] or "") + len(piece["args"] or "") for piece in calls)
+            if len(self._pieces) > PIECES:
+                self._pieces = [add_ai_message_chunks(*self._pieces)]
+        super()._grow(chunk)
+
+    def _begin(self, calls: list[ToolCall], number: int) -> list[Step]:
+        """Put calls into the answer."""
+        begun = []
+        for call in calls:
+            name = safe_name(call["name"])
+            status = "waits" if name in self._tools and self._tools[name].asks_first else "running"
+            arguments = clean_data(call["args"])
+            begun.append(Step(id=uuid4().hex, round=number, name=name, arguments=arguments, status=status))
+        with self._changed:
+            self._steps += begun
+            self._state["steps"] = self._steps
+            self._state.pop("ended", None)  # the answer has not
+            self._changed.notify_all()
+        return begun
+
+    async def _make(self, step: Step, limits: dict[str, int], longest: int) -> str:
+        """Make a call, and return what the model is told."""
+        tool, begun = self._tools.get(step["name"]), time.monotonic()
+        try:
+            if not tool:
+                raise LookupError(f"there is no such tool. There are: {', '.join(self._tools)}")
+            if NO_JSON in step["arguments"]:
+                raise ValueError("the arguments are no JSON object")
+            if tool.asks_first:
+                async with self._one_at_a_time:
+                    refusal = await self._ask_user(step, limits["seconds_to_ask"])
+                if refusal:
+                    return self._end_step(step, "refused", refusal)
+                begun = time.monotonic()
+            value = await tool.run(step["arguments"], limits["seconds"])
+            result, drawn = await in_thread(lambda: (told(value), shown(value)))
+            status = "done"
+        except Exception as error:
+            status, result, drawn = "failed", problem_of(error), None
+        seconds = round(time.monotonic() - begun, 1)
+        return self._end_step(step, status, cut(result, longest), shown=drawn, seconds=seconds)
+
+    async def _ask_user(self, step: Step, seconds: int) -> str:
+        """Ask whether a call may be made, and return why not."""
+        self._asked[step["id"]] = asked = asyncio.get_running_loop().create_future()
+        self._change(step, status="asks")
+        try:
+            async with asyncio.timeout(seconds):
+                if await asked:
+                    self._change(step, status="running")
+                    return ""
+        except TimeoutError:
+            return f"Not called: the user was asked, and did not answer within {seconds} s."
+        finally:
+            self._asked.pop(step["id"], None)
+        return "Not called: the user refused it."
+
+    def _end_step(self, step: Step, status: str, result: str, **more: Any) -> str:
+        self._change(step, status=status, result=result, **{name: value for name, value in more.items() if value})
+        return result
+
+    def _change(self, step: Step, **what: Any) -> None:
+        with self._changed:
+            if is_open(step):  # else the answer has been stopped
+                step.update(cast(Step, what))
+                self._changed.notify_all()
+
+    def _end(self, status: str, **details: Any) -> None:
+        with self._changed:
+            for step in filter(is_open, self._steps):
+                tool = self._tools.get(step["name"])
+                goes_on = step["status"] == "running" and tool and not tool.ends_at_once
+                self._end_step(step, "stopped", MAY_RUN if goes_on else "Stopped.")
+            super()._end(status, **details)
+
+
+def _with_strict_arguments(chunk: ToolCallChunk) -> ToolCall:
+    """Return a call. LangChain completes half a JSON object, and would call a tool with half a number."""
+    arguments = None
+    with suppress(ValueError):
+        arguments = json.loads(chunk["args"] or "{}")
+    arguments = arguments if isinstance(arguments, dict) else {NO_JSON: chunk["args"]}
+    return ToolCall(name=chunk["name"] or "unnamed", args=arguments, id=chunk["id"] or uuid4().hex)
+
+
+def _to_send_back(said: AIMessageChunk, calls: list[ToolCall]) -> AIMessage:
+    """Return what the model said as it came, signatures and all; without them where its calls could not be read."""
+    if [(one["id"], one["args"]) for one in said.tool_calls] == [(one["id"], one["args"]) for one in calls]:
+        return cast(AIMessage, message_chunk_to_message(said))
+    return AIMessage(said.text, tool_calls=calls)

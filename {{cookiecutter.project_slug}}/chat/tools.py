@@ -1,0 +1,271 @@
+"""What the model may do: the public functions in tools/*.py. An edited file counts from the next question on."""
+
+import asyncio
+import base64
+import contextvars
+import inspect
+import io
+import json
+import logging
+import re
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from types import FunctionType, ModuleType, coroutine
+from typing import Any, TypeVar, get_type_hints
+
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from PIL import Image
+from pydantic import ValidationError, validate_call
+
+from chat.files import MAX_MEGAPIXELS, PICTURES
+from chat.message import clean
+from chat.optional import optional
+from chat.settings import ROOT
+
+FOLDER = ROOT / "tools"
+CHARTS = ("line", "bar", "area", "scatter")
+MAX_ROWS, MAX_COLUMNS = 1_000, 50  # that the page draws
+MAX_PASSAGES = 20
+ANCHOR = r"#passage-[a-z0-9-]{1,40}"
+MAX_LETTERS = 20_000  # of a result, for the model and on the page
+LATE_SECONDS = 0.2  # an `async def` that keeps everybody's answers waiting for so long is named in the log
+
+Returned = TypeVar("Returned")
+_lock = threading.Lock()
+
+
+class ToolError(Exception):
+    """Why a file in tools/ cannot be used, as a sentence."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What the model can call.
+
+    Parameters:
+        schema: What the model is told, in the form that every `bind_tools` takes.
+        call: Takes the model's arguments, checks them, and returns the result, or what to await for it.
+        ends_at_once: Whether it can be stopped in the middle, as a coroutine can, and a plain function cannot.
+        asks_first: Whether the user is asked before each call.
+    """
+
+    schema: dict[str, Any]
+    call: Callable[..., Any]
+    ends_at_once: bool
+    asks_first: bool
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+        return self.schema["function"]["name"]
+
+    async def run(self, arguments: dict[str, Any], seconds: float) -> Any:
+        """Return what the function returns; whatever else it does is an Exception."""
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                if self.ends_at_once:
+                    return await _named_if_late(self.name, self.call(**arguments))
+                return await in_thread(self.call, **arguments)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            late = f"it took more than {seconds} s" + ("" if self.ends_at_once else ", and may still run")
+            raise TimeoutError(late) from error
+        except (SystemExit, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise
+            raise RuntimeError("the tool ended itself") from error
+
+
+def read_tools() -> tuple[dict[str, Tool], list[str]]:
+    """Return the tools by name, and a sentence for each that cannot be used."""
+    tools: dict[str, Tool] = {}
+    problems = []
+    for file in sorted(FOLDER.glob("[!_]*.py")):
+        try:
+            with _lock:
+                found = _load(file.name, file.read_text(encoding="utf-8"))
+            for tool in found:
+                if tools.setdefault(tool.name, tool) is not tool:
+                    raise ToolError(f"another file has a `{tool.name}`, too")
+        except (ToolError, OSError, ValueError) as error:
+            what = str(error) if isinstance(error, ToolError) else "it cannot be read as UTF-8"
+            problems.append(f"tools/{file.name} cannot be used: {what}. The next question takes the mended file.")
+    return tools, problems
+
+
+@lru_cache(maxsize=100)
+def _load(name: str, source: str) -> tuple[Tool, ...]:
+    """Run a file and return its tools. By its text: Python's own cache goes by seconds, and misses a quick edit."""
+    path = str(FOLDER / name)
+    module = ModuleType(f"tools.{name.removesuffix('.py')}")
+    module.__file__ = path
+    sys.modules[module.__name__] = module  # dataclasses and pydantic look there; Streamlit would watch it
+    try:
+        exec(compile(source, path, "exec"), module.__dict__)
+        functions = [each for each in vars(module).values() if isinstance(each, FunctionType)]
+        public = [each for each in functions if each.__module__ == module.__name__ and each.__name__[0] != "_"]
+        return tuple(_tool(function, bool(getattr(module, "ASK_FIRST", False))) for function in public)
+    except ToolError:
+        raise
+    except (Exception, SystemExit) as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 1
+        # Of another error's text, nobody knows what is in it.
+        what = error.msg if isinstance(error, SyntaxError) else getattr(error, "name", "")
+        raise ToolError(f"line {line}, {type(error).__name__}{f' ({what})' if what else ''}") from error
+    finally:
+        sys.modules.pop(module.__name__, None)
+
+
+def _tool(function: FunctionType, asks_first: bool) -> Tool:
+    where = f"line {function.__code__.co_firstlineno}, `{function.__name__}`"
+    if not function.__doc__:
+        raise ToolError(f"{where} has no docstring, which tells the model what it does")
+    function.__annotations__ = get_type_hints(function, include_extras=True)  # those that are texts, too
+    if untyped := [name for name in inspect.signature(function).parameters if name not in function.__annotations__]:
+        raise ToolError(f"{where} has no type for {', '.join(untyped)}")
+    waits = inspect.iscoroutinefunction(function)
+    return Tool(convert_to_openai_tool(function), validate_call(function), waits, asks_first)
+
+
+async def in_thread(function: Callable[..., Returned], *args: Any, **arguments: Any) -> Returned:
+    """Return what a function returns that may block. A thread of its own: a pool is full when some block for long."""
+    future: Future[Returned] = Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            result = function(*args, **arguments)
+        except Exception as error:
+            future.set_exception(error)
+        except BaseException as error:  # SystemExit would end the loop's thread
+            future.set_exception(RuntimeError(type(error).__name__))
+        else:
+            future.set_result(result)
+
+    threading.Thread(target=contextvars.copy_context().run, args=(run,), name="tool", daemon=True).start()
+    return await asyncio.wrap_future(future)
+
+
+@coroutine
+def _named_if_late(name: str, steps: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Drive a coroutine, and name it in the log if it blocks: then everybody's answers wait for it."""
+    go_on: Callable[[Any], Any] = steps.send
+    with_what: Any = None
+    while True:
+        begun = time.monotonic()
+        try:
+            awaited = go_on(with_what)
+        except StopIteration as end:
+            return end.value
+        finally:
+            if time.monotonic() - begun > LATE_SECONDS:
+                late = "The tool %s blocks: as an `async def` it holds up everybody's answers. Make it a plain `def`."
+                logging.getLogger(__name__).warning(late, name)
+        try:
+            with_what = yield awaited
+            go_on = steps.send
+        except BaseException as error:
+            go_on, with_what = steps.throw, error
+
+
+def problem_with_tools() -> str:
+    """Return a sentence for what cannot be used, or nothing."""
+    servers = optional("chat.servers")
+    return " ".join([*read_tools()[1], servers.problem_with_servers() if servers else ""]).strip()
+
+
+def problem_of(error: BaseException) -> str:
+    """Return what the model is told of an error."""
+    if isinstance(error, ValidationError):  # without the values, which it knows, and addresses of pydantic's pages
+        wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)]
+        return f"Error: {'; '.join(wrong)}"
+    return f"Error: {type(error).__name__}: {error}"
+
+
+def told(value: Any) -> str:
+    """Return what the model is told of a result."""
+    match value:
+        case None | "":
+            return "(done)"
+        case bytes():
+            return "(A picture, which the user is shown.)"
+        case str():
+            return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def clean_data(value: Any) -> Any:
+    """Return JSON's values without what cannot be drawn, sent and stored."""
+    return json.loads(clean(json.dumps(value, ensure_ascii=False)))
+
+
+def cut(text: str, most: int = MAX_LETTERS) -> str:
+    """Return a text of so many letters at most, which says so where it ends early."""
+    more = len(text) - most
+    return clean(f"{text[:most]}\n(cut here: {more:,} letters more)" if more > 0 else text)
+
+
+def shown(value: Any) -> Any:
+    """Return what the page draws of a result beside its text: a table, a chart or a picture, or else nothing.
+
+    A table is a list of rows, a chart `{"chart": "line", "rows": rows}` with "x" and "y" if need be (a column's name,
+    or a list of them), a picture the bytes of a PNG, JPEG, GIF or WebP. An answer's links lead to passages:
+    `{"passages": [{"source": …, "text": …, "cite": "[…](#passage-…)"}]}`. An import goes through this, too.
+    """
+    match value:
+        case bytes():
+            return _picture(value)
+        case {"picture": str(encoded)}:
+            with suppress(ValueError):
+                return _picture(base64.b64decode(encoded, validate=True))
+        case {"chart": kind, "rows": rows} if kind in CHARTS and (rows := _rows(rows)):
+            columns = {axis: value[axis] for axis in ("x", "y") if _are_columns(value.get(axis), rows)}
+            return {"chart": kind, "rows": rows, **columns}
+        case {"passages": list() as found}:
+            return {"passages": [one for each in found[:MAX_PASSAGES] if (one := _passage(each))]} if found else None
+        case {"rows": rows} | (list() as rows) if rows := _rows(rows):
+            return {"rows": rows}
+    return None
+
+
+def _rows(value: Any) -> list[dict[str, Any]]:
+    """Return a table's first rows, or none if it is no table."""
+    rows = value[:MAX_ROWS] if isinstance(value, list) else []
+    if not all(isinstance(row, dict) and all(isinstance(name, str) for name in row) for row in rows):
+        return []
+    return [{clean(name): _cell(row[name]) for name in list(row)[:MAX_COLUMNS]} for row in rows]
+
+
+def _cell(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | None) else cut(str(value), 500)
+
+
+def _passage(value: Any) -> dict[str, str] | None:
+    match value:
+        case {"source": str(source), "text": str(text), "cite": str(cite)} if anchor := re.search(ANCHOR, cite):
+            return {"source": cut(source, 300), "text": cut(text), "cite": anchor[0]}
+    return None
+
+
+def _are_columns(names: Any, rows: list[dict[str, Any]]) -> bool:
+    return bool(names) and all(name in rows[0] for name in (names if isinstance(names, list) else [names]))
+
+
+def _picture(data: bytes) -> dict[str, str] | None:
+    with suppress(Exception):  # whatever a decoder stumbles over
+        picture = Image.open(io.BytesIO(data), formats=list(PICTURES))
+        if picture.width * picture.height <= MAX_MEGAPIXELS * 1_000_000:
+            picture.thumbnail((1200, 1200))
+            picture.convert("RGBA").save(copy := io.BytesIO(), "PNG")
+            return {"picture": base64.b64encode(copy.getvalue()).decode()}
+    return None

@@ -1,0 +1,95 @@
+"""The database is read, and nothing that a model writes changes it."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chat.tools import read_tools
+
+
+def ask(sql: str) -> Any:
+    """Return what a query brings."""
+    return read_tools()[0]["query_database"].call(sql=sql)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a folder with a database, and with CSV files."""
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        connection.execute("CREATE TABLE sale (what TEXT, price REAL)")
+        connection.execute("INSERT INTO sale VALUES ('pen', 2.5), ('ink', 4)")
+        connection.commit()
+    monkeypatch.setenv("TOOLS_DATABASE", str(tmp_path / "shop.db"))
+    (tmp_path / "rain 2024.csv").write_text('day,"mm ""rain""",mm\n01,2.5,"a\nb"\n2,,\n3', encoding="utf-8")
+    (tmp_path / "städte.csv").write_bytes("Name;Name\nKöln;5\n".encode("cp1252"))
+    tool: Any = read_tools()[0]["query_database"].call
+    names = tool.__wrapped__.__globals__
+    names["FOLDER"], before = tmp_path, names["FOLDER"]
+    yield tmp_path
+    names["FOLDER"] = before
+
+
+def test_tables_are_described_and_read() -> None:
+    described = read_tools()[0]["describe_database"].call()
+    assert 'CREATE TABLE "rain_2024"' in described
+    assert "CREATE TABLE sale (what TEXT, price REAL)" in described
+    assert ask("SELECT sum(price) AS total FROM sale") == [{"total": 6.5}]
+    assert ask("SELECT * FROM rain_2024") == [
+        {"day": "01", "mm rain": 2.5, "mm": "a\nb"},
+        {"day": 2, "mm rain": None, "mm": None},
+        {"day": 3, "mm rain": None, "mm": None},
+    ]
+    assert ask("SELECT * FROM städte") == [{"Name": "Köln", "Name 2": 5}]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM sale",
+        "DROP TABLE sale",
+        "INSERT INTO rain_2024 VALUES (1, 2, 3)",
+        "CREATE TABLE t (x)",
+        "ATTACH 'evil.db' AS e",
+        "PRAGMA journal_mode = WAL",
+        "VACUUM INTO 'evil.db'",
+        "SELECT load_extension('x')",
+        "SELECT * FROM pragma_database_list",
+        "SELECT 1; DELETE FROM sale",
+        "SELECT length(zeroblob(1000000000))",
+    ],
+)
+def test_nothing_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
+    monkeypatch.chdir(folder)
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    with pytest.raises((sqlite3.Error, sqlite3.Warning)):
+        ask(sql)
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_an_endless_query_ends_and_a_long_result_is_cut() -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
+    tool: Any = read_tools()[0]["query_database"].call
+    names = tool.__wrapped__.__globals__
+    names["SECONDS"], before = 0.2, names["SECONDS"]
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        ask(f"{endless} count(*) FROM n")
+    names["SECONDS"] = before
+    assert len(ask(f"{endless} i FROM n")) == 200
+
+
+@pytest.mark.skipif("TEST_POSTGRES" not in os.environ, reason="takes a PostgreSQL: its address in TEST_POSTGRES")
+def test_postgres_is_read_and_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLS_DATABASE", os.environ["TEST_POSTGRES"])
+    assert ask("SELECT 1 AS one") == [{"one": 1}]
+    read_tools()[0]["describe_database"].call()
+    writes = "WITH x AS (INSERT INTO pg_temp.t VALUES (1) RETURNING 1) SELECT * FROM x"
+    for sql in ("CREATE TABLE t (x int)", "SELECT 1; COMMIT; CREATE TABLE t (x int)", "SELECT pg_sleep(60)", writes,
+                "SELECT set_config('transaction_read_only', 'off', false)", "SELECT nextval('s')",
+                "DO $$ BEGIN COMMIT; END $$"):  # fmt: skip
+        with pytest.raises(Exception, match=r"only SELECT|multiple|timeout|read-only|before any query|exist"):
+            ask(sql)

@@ -1,0 +1,151 @@
+"""MCP servers: their tools are called in a session that is kept, and one that is down is a sentence."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+from streamlit.testing.v1 import AppTest
+
+from chat import servers
+from chat.message import state_of
+from chat.model import build_model
+from chat.session import Chat
+from chat.settings import read_settings
+from chat.tool_turn import ToolTurn
+from server.loop import loop
+from tests.model_server import ModelServer, Reply
+from tests.pages import say, wait_until
+
+SERVER = '''
+import os, time
+import anyio
+from mcp.server.mcpserver import MCPServer
+from mcp.types import ToolAnnotations
+
+server = MCPServer("test")
+CALLS = []
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def count() -> str:
+    """Count the calls."""
+    CALLS.append(1)
+    return f"{len(CALLS)} calls in {os.getpid()}"
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def environment() -> str:
+    """Tell the environment."""
+    return " ".join(os.environ)
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+async def wait() -> str:
+    """Wait."""
+    await anyio.sleep(600)
+    return "waited"
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def leave() -> str:
+    """End the server."""
+    os._exit(1)
+
+@server.tool()
+def delete(what: str) -> str:
+    """Delete."""
+    return f"deleted {what}"
+
+server.run()
+'''
+
+
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """Return the [servers] table of the settings, with a server of the test's own."""
+    (tmp_path / "server.py").write_text(SERVER, encoding="utf-8")
+    monkeypatch.setattr("chat.tools.FOLDER", tmp_path / "no tools")
+    monkeypatch.setenv("SHOWN", "x")
+    monkeypatch.setenv("SECRET", "x")
+    command = [sys.executable, str(tmp_path / "server.py")]
+    named: dict[str, Any] = {"own": {"command": command, "environment": ["SHOWN"]}}
+    monkeypatch.setitem(read_settings(), "servers", named)
+    yield named
+    for server in list(servers._servers.values()):
+        loop.call_soon_threadsafe(server.end)
+    wait_until(lambda: not servers._servers)
+
+
+def turn_with(server: ModelServer, *calls: str) -> ToolTurn:
+    """Start a turn in which the model calls these at once."""
+    replies = iter([Reply((), calls=tuple((name, '{"what": "x"}' if "delete" in name else "{}") for name in calls))])
+    server.reply_to = lambda question: next(replies, Reply())
+    chat = Chat(session_key="without a page", model=build_model(read_settings(), server.key))
+    chat.history.clear()
+    return ToolTurn(HumanMessage("Why?"), chat)
+
+
+def results(server: ModelServer, *calls: str) -> list[str]:
+    """Return what the model is told of its calls."""
+    turn = turn_with(server, *calls)
+    wait_until(lambda: not turn.running)
+    assert turn.answer.text == "Hello from the model.", state_of(turn.answer)
+    return [result for *_, result in server.calls()]
+
+
+def test_a_session_is_kept_and_shows_the_server_no_secrets(server: ModelServer, named: dict[str, Any]) -> None:
+    (first,) = results(server, "own_count")
+    second, environment = results(server, "own_count", "own_environment")
+    assert (first[0], second[0]) == ("1", "2")
+    assert first.split()[-1] == second.split()[-1]
+    assert "SHOWN" in environment
+    assert "SECRET" not in environment
+
+
+def test_what_is_not_marked_as_harmless_asks_first(server: ModelServer, named: dict[str, Any]) -> None:
+    turn = turn_with(server, "own_delete")
+    wait_until(lambda: [step["status"] for step in state_of(turn.answer).get("steps", [])] == ["asks"])
+    turn.decide(state_of(turn.answer)["steps"][0]["id"], True)
+    wait_until(lambda: not turn.running)
+    assert server.calls()[0][2] == "deleted x"
+    named["own"]["ask_first"] = []
+    assert results(server, "own_delete") == ["deleted x"]
+
+
+def test_stop_ends_a_call_and_the_session_goes_on(server: ModelServer, named: dict[str, Any]) -> None:
+    (first,) = results(server, "own_count")
+    turn = turn_with(server, "own_wait")
+    wait_until(lambda: state_of(turn.answer).get("steps"))
+    turn.stop()
+    assert state_of(turn.answer)["steps"][0]["result"] == "Stopped."
+    assert results(server, "own_count")[0].split()[-1] == first.split()[-1]
+
+
+def test_a_server_that_ends_is_started_again(server: ModelServer, named: dict[str, Any]) -> None:
+    (first,) = results(server, "own_count")
+    assert "Error" in results(server, "own_leave")[0]
+    assert results(server, "own_count")[0].split()[-1] != first.split()[-1]
+
+
+def test_a_server_with_an_address(server: ModelServer, named: dict[str, Any], tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = SERVER.replace("server.run()", f"server.run('streamable-http', host='127.0.0.1', port={port})")
+    with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: not socket.socket().connect_ex(("127.0.0.1", port)))
+            named["own"] = {"url": f"http://127.0.0.1:{port}/mcp"}
+            assert results(server, "own_count", "own_count")[1].startswith("2 calls")
+        finally:
+            process.kill()
+    assert "Error" in results(server, "own_count")[0]
+
+
+def test_a_server_that_is_down_is_a_sentence(named: dict[str, Any], page: AppTest, server: ModelServer) -> None:
+    named["own"]["command"] = ["no-such-command"]
+    assert say(page, "Hello").chat_message[-1].markdown[-1].value == "Hello from the model."
+    assert "MCP server own cannot be used" in page.run().warning[0].value
+    assert "own" not in json.dumps(server.tools())
