@@ -205,7 +205,7 @@ def test_an_answer_can_be_stopped_from_another_process(server: ModelServer) -> N
     keeping._Elsewhere(stored(id)[-1], row).stop()
     wait_until(lambda: not turn.running)
     wait_until(lambda: server.left == 1)
-    assert state_of(stored(id)[-1])["status"] == "stopped"
+    wait_until(lambda: state_of(stored(id)[-1])["status"] == "stopped")
 
 
 def test_what_is_asked_while_the_database_is_away_stays_and_is_stored_later(
