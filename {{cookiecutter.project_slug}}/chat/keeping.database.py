@@ -134,7 +134,7 @@ class StoredHistory(History):
         if not any(isinstance(message, HumanMessage) for message in new):
             return  # a greeting alone is not worth keeping
         at = next((row for message, row in self._rows.values() if message.id and message.id == new[0].id), None)
-        kept = {name: value for name, value in self._kept.items() if isinstance(value, (str, int, dict))}
+        kept = {name: value for name, value in self._kept.items() if _is_plain(value)}
         revision, self.title, rows = store.add(self.owner, self.id, new, kept, store.read_limits(self.settings), at)
         earlier = [one for one in self.messages if (row := self._row_of(one)) and row.position < rows[0].position]
         self.messages[:] = [*earlier, *new]
@@ -182,6 +182,10 @@ class StoredHistory(History):
             one.message.response_metadata |= {"status": "failed", "error": BROKE_OFF}
             store.write([(one.row, False, one.message)])
         return one
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, int)) or (isinstance(value, dict) and all(map(_is_plain, value.values())))
 
 
 def _versions(last: list[Stored]) -> dict[str | None, list[list[BaseMessage]]]:

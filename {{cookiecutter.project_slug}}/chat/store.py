@@ -37,6 +37,13 @@ _names = ("conversation", "position", "version", "asked", "beat", "text")
 message = sa.table("message", *map(sa.column, _names), sa.column("shown", sa.Boolean), sa.column("data", sa.JSON))
 file = sa.table("file", *map(sa.column, ("conversation", "hash", "data")))
 
+# Asked in each run of the page, so it is put together once.
+_REVISION = sa.select(conversation.c.revision).where(
+    conversation.c.owner == sa.bindparam("owner"),
+    conversation.c.id == sa.bindparam("id"),
+    conversation.c.deleted.is_(None),
+)
+
 
 class Row(NamedTuple):
     """Where a message stands in the store."""
@@ -162,8 +169,7 @@ def _touch(db: sa.Connection, owner: str, id: str, letters: int = 0, **values: A
 def revision(owner: str, id: str) -> int | None:
     """Return which revision of a conversation is the latest, or None if the owner has no such conversation."""
     with _transaction() as db:
-        there = (_mine(owner, id), conversation.c.deleted.is_(None))
-        return db.scalar(sa.select(conversation.c.revision).where(*there))
+        return db.scalar(_REVISION, {"owner": owner, "id": id})
 
 
 def load(owner: str, id: str, most: int | None = None, before: int | None = None) -> Found | None:

@@ -48,11 +48,11 @@ class Writer:
                 stopped = await asyncio.to_thread(store.write, answers)
             except (ChatError, RuntimeError):  # the next beat tries again, or `close` does, for Python ends
                 return
-            for row, goes_on, _ in answers:
-                if not goes_on:
-                    del self.turns[row]
-                elif row in stopped:
+            for row, goes_on, written in answers:
+                if goes_on and row in stopped:
                     self.turns[row].stop()
+                elif not goes_on and written.response_metadata == self.turns[row].answer.response_metadata:
+                    del self.turns[row]  # else a thumb came in between, and is written with the next beat
 
     def close(self) -> None:
         """Write what there is as the server ends, and that the answers end with it."""

@@ -12,6 +12,7 @@ import streamlit as st
 
 from chat import store
 from chat.errors import ChatError
+from chat.keeping import ID
 from chat.markdown import plain
 from chat.message import clean
 from chat.session import Chat, session
@@ -68,7 +69,7 @@ class _Chats:
         if asked == left and time.monotonic() < until:
             self.set_address(self.address)
         elif asked != self.address:
-            known = bool(asked) and store.revision(owner, asked) is not None
+            known = bool(ID.fullmatch(asked)) and store.revision(owner, asked) is not None
             self.open, self.address, self.unknown = asked if known else uuid4().hex, asked, bool(asked) and not known
 
     def attempt(self, what: Callable[[], Any]) -> None:

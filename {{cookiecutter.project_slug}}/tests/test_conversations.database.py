@@ -68,7 +68,7 @@ def test_nobody_opens_or_lists_what_another_has(page: AppTest, monkeypatch: pyte
     say(page, "A secret")
     address = page.query_params["c"]
     become(monkeypatch, "1")
-    for unknown in (address, "0" * 32, "' OR 1=1 --", "x" * 10_000):
+    for unknown in (address, "0" * 32, "' OR 1=1 --", "x" * 10_000, "\0"):
         other = AppTest.from_file(str(PAGE), default_timeout=60)
         other.query_params["c"] = unknown
         assert questions(other.run()) == []

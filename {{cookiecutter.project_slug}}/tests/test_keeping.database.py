@@ -147,6 +147,25 @@ def test_thumbs_and_versions_come_back(page: AppTest, server: ModelServer) -> No
     assert state_of(answer)["feedback"] == 1
 
 
+def test_a_thumb_that_comes_while_the_end_is_written_is_kept(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn, history, id = begin(server, Reply(words=("One",), stall=60))
+    wait_until(lambda: stored(id)[-1].text)
+    write = store.write
+
+    def write_after_a_thumb(answers: Any) -> Any:
+        if answers and not turn.running and "feedback" not in state_of(turn.answer):
+            state_of(turn.answer)["feedback"] = 1
+            history.save(turn.answer)
+        return write(answers)
+
+    monkeypatch.setattr(store, "write", write_after_a_thumb)
+    turn.stop()
+    wait_until(lambda: state_of(turn.answer).get("feedback") and not writer().turns)
+    assert state_of(stored(id)[-1])["feedback"] == 1
+
+
 def test_the_model_of_a_chat_comes_back(
     page: AppTest, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,7 +286,7 @@ def test_a_process_that_is_killed_loses_nothing_that_was_asked(monkeypatch: pyte
     id = uuid4().hex
     process = subprocess.Popen([sys.executable, "-c", DIES, id], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
     try:
-        wait_until(lambda: len(stored(id)) == 2 and len(stored(id)[1].text) > 10)
+        wait_until(lambda: len(stored(id)) == 2 and len(stored(id)[1].text) > 10, 120)
     finally:
         process.kill()
         process.wait()
