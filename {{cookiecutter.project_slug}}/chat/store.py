@@ -33,9 +33,10 @@ TITLE_LETTERS = 60
 # What the columns hold, and their types, is in migrations/; those with a type here are turned into Python's own.
 _names = ("id", "owner", "name", "first", "text", "revision", "letters", "changed", "deleted")
 conversation = sa.table("conversation", *map(sa.column, _names), sa.column("kept", sa.JSON))
-_names = ("conversation", "position", "version", "asked", "beat", "text")
+_names = ("conversation", "position", "version", "beat", "text")
 message = sa.table("message", *map(sa.column, _names), sa.column("shown", sa.Boolean), sa.column("data", sa.JSON))
 file = sa.table("file", *map(sa.column, ("conversation", "hash", "data")))
+asked = sa.table("asked", *map(sa.column, ("owner", "time")))
 
 # Asked in each run of the page, so it is put together once.
 _REVISION = sa.select(conversation.c.revision).where(
@@ -248,6 +249,8 @@ def add(
         elif at:
             for one in messages:
                 one.id = str(uuid4())  # they are no longer a version of those that have this id
+        if asks:
+            db.execute(sa.insert(asked).values(owner=owner, time=now))
         if begin <= 1 and questions:
             _touch_title(db, owner, id, questions[0])
         files: dict[str, str] = {}
@@ -255,7 +258,6 @@ def add(
         places = [Row(owner, id, begin + number, version) for number in range(len(messages))]
         for place, row, one in zip(places, rows, messages, strict=True):
             row |= {"conversation": id, "position": place.position, "version": version, "shown": True}
-            row["asked"] = now if asks and isinstance(one, HumanMessage) else None
             row["beat"] = now if _grows(one) else None
         db.execute(sa.insert(message), rows)
         known = {*db.scalars(sa.select(file.c.hash).where(_of_mine(file, owner, id)))} if files else set()
@@ -270,10 +272,9 @@ def add(
 
 def _check(db: sa.Connection, owner: str, limits: Limits, now: float, asks: bool) -> None:
     mine = conversation.c.owner == owner
-    of_mine = sa.select(conversation.c.id).where(mine, conversation.c.changed > now - 86400)
-    questions = sa.select(sa.func.count()).where(message.c.conversation.in_(of_mine))
+    questions = sa.select(sa.func.count()).where(asked.c.owner == owner)
     for most, seconds, span in ((limits.questions_per_minute, 60, "minute"), (limits.questions_per_day, 86400, "day")):
-        if asks and most and (db.scalar(questions.where(message.c.asked > now - seconds)) or 0) >= most:
+        if asks and most and (db.scalar(questions.where(asked.c.time > now - seconds)) or 0) >= most:
             raise ChatError(f"You may ask {most:,} questions in a {span}: wait for one, then try again.")
     chats, letters = db.execute(
         sa.select(sa.func.count(), sa.func.sum(conversation.c.letters)).where(mine, conversation.c.deleted.is_(None))
@@ -385,6 +386,7 @@ def tidy(keep_days: int) -> None:
     gone += [conversation.c.changed < now - keep_days * 86400] if keep_days else []
     with _transaction() as db:
         db.execute(sa.delete(conversation).where(sa.or_(*gone)))
+        db.execute(sa.delete(asked).where(asked.c.time < now - 86400))
 
 
 def _grows(one: BaseMessage) -> bool:

@@ -21,7 +21,7 @@ from server import kept
 
 MINE, OTHER = "a" * 64, "b" * 64
 NO_LIMITS = Limits(0, 0, 0, 0, 0)
-TABLES = (store.conversation, store.message, store.file)
+TABLES = (store.conversation, store.message, store.file, store.asked)
 PICTURE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
 
 

@@ -29,7 +29,6 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("version", sa.Integer, primary_key=True),
         sa.Column("shown", sa.Boolean, nullable=False),
-        sa.Column("asked", sa.Double),  # when, of a question
         sa.Column("beat", sa.Double),  # when an answer that grows was last written; below 0 if it is to stop
         sa.Column("text", sa.Text, nullable=False),  # for the search
         sa.Column("data", sa.JSON, nullable=False),  # LangChain's form of it; not JSONB, which refuses some texts
@@ -40,6 +39,12 @@ def upgrade() -> None:
         _of_conversation(),
         sa.Column("hash", sa.String(64), primary_key=True),  # of its content: each version of a question has the same
         sa.Column("data", sa.Text, nullable=False),
+    )
+    op.create_table(  # when each owner has asked, for the limits; a day is enough
+        "asked",
+        sa.Column("owner", sa.String(64), nullable=False),
+        sa.Column("time", sa.Double, nullable=False),
+        sa.Index("asked_by_owner", "owner", "time"),
     )
 
 
