@@ -51,7 +51,7 @@ def keep_what_was_chosen(answers: dict) -> None:
         question, choices = row.split("=")
         for path in map(Path, paths):
             if answers[question] in choices.split(","):
-                path.replace(path.with_name(f"{path.name.partition('.')[0]}{path.suffix}"))
+                path.replace(path.with_name(path.name.replace(f".{answers[question]}.", ".")))
                 continue
             path.unlink()
             for folder in [*path.parents][:-1]:

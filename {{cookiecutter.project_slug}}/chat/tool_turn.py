@@ -92,7 +92,10 @@ class ToolTurn(Turn):
             raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has no whole number there: fix it, try again.")
         if self._takes_tools and (servers := optional("chat.servers")):
             self._tools |= await servers.server_tools(self._chat.settings)
-        bound: Any = model.bind_tools([tool.schema for tool in self._tools.values()]) if self._tools else None
+        bound: Any = None
+        if self._tools:
+            with suppress(NotImplementedError):  # a class that takes none: it answers all the same
+                bound = model.bind_tools([tool.schema for tool in self._tools.values()])
         longest = min(MAX_LETTERS, context_tokens(model) or MAX_LETTERS)  # of a result: a quarter of the context
         work: list[BaseMessage] = []
         for number in range(limits["rounds"] + 2):
