@@ -36,7 +36,7 @@ def ask_for_key(model_settings: dict[str, Any]) -> str | None:
     provider, page, place = model_settings["provider"], model_settings["key_page"], notice.container()
     key = _checked(st.session_state.get("app.api_key", "").strip(), "that API key", place)
     if page and key == "":
-        place.info(f"Enter your {provider} API key to start. You get one at {page}")
+        place.info(f"Enter your {provider} API key to start. Get one at {page}")
     # On the page while nothing can be asked without it: a phone folds the sidebar away.
     (place if page and not key else st.sidebar).text_input(
         f"{provider} API key" + ("" if page else " (if your server wants one)"),

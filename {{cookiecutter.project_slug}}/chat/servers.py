@@ -60,7 +60,7 @@ class _Server:
         call = partial(self._call, client, tool.name)
         return Tool({"type": "function", "function": function}, call, ends_at_once=True, asks_first=asks_first)
 
-    async def _call(self, client: Any, tool_name: str, **arguments: Any) -> Any:
+    async def _call(self, client: Any, tool_name: str, /, **arguments: Any) -> Any:
         mcp: Any = import_module("mcp")
         try:
             result = await client.call_tool(tool_name, arguments)

@@ -76,5 +76,5 @@ def _read(name: str, file: Path, parse: Callable[[str], Any], then: str) -> Any:
         return parse(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         # The whole text of such an error has the file's path in it, or a piece of the file.
-        why = "it is no UTF-8 text" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or error
-        raise ChatError(f"{name} cannot be read ({why}): mend that, then {then}.") from error
+        why = "it is not UTF-8 text" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or error
+        raise ChatError(f"{name} cannot be read ({why}): fix that, then {then}.") from error

@@ -44,6 +44,9 @@ def drawer(place: DeltaGenerator) -> Callable[..., DeltaGenerator]:
     def draw(answer: BaseMessage, turn: Any = None) -> DeltaGenerator:
         nonlocal place
         steps = [step.copy() for step in state_of(answer).get("steps", [])]  # each as it is at one moment
+        if state_of(answer).get("status") != "running":
+            for step in filter(is_open, steps):  # the process that made these calls has ended
+                step.update(status="stopped", result=MAY_RUN)
         if steps and not places:
             box = place.container(gap="small")
             place = box.empty()
@@ -64,7 +67,7 @@ def drawer(place: DeltaGenerator) -> Callable[..., DeltaGenerator]:
 def _draw(step: Step, status: str, turn: Any) -> None:
     label = plain(step["name"])
     if status in OPEN:
-        looks, label = "running", f"{label} asks first: may it?" if status == "asks" else label
+        looks, label = "running", f"Allow {label} to run?" if status == "asks" else label
     else:
         seconds = step.get("seconds", 0)
         looks = "complete" if status == "done" else "error"
@@ -77,7 +80,7 @@ def _draw(step: Step, status: str, turn: Any) -> None:
     data = step.get("shown") or {}
     if (result := step.get("result")) and "passages" not in data:
         box.code(cut(result, SHOWN_LETTERS), language=None, wrap_lines=True)
-    if status == "asks" and turn:
+    if status == "asks" and hasattr(turn, "decide"):  # else it is another process that asks
         row = box.container(horizontal=True)
         for word, allows in (("Allow", True), ("Refuse", False)):
             key = f"app.{word.lower()}.{step['id']}"

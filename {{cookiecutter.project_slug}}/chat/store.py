@@ -108,7 +108,7 @@ def _connect(address: str) -> sa.Engine:
     try:
         url = sa.make_url(address)
     except ArgumentError as error:
-        raise ChatError("DATABASE_URL is no address of a database: the README says what to set.") from error
+        raise ChatError("DATABASE_URL is not the address of a database: the README says what to set.") from error
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername == "sqlite" and url.database:
@@ -275,14 +275,14 @@ def _check(db: sa.Connection, owner: str, limits: Limits, now: float, asks: bool
     questions = sa.select(sa.func.count()).where(asked.c.owner == owner)
     for most, seconds, span in ((limits.questions_per_minute, 60, "minute"), (limits.questions_per_day, 86400, "day")):
         if asks and most and (db.scalar(questions.where(asked.c.time > now - seconds)) or 0) >= most:
-            raise ChatError(f"You may ask {most:,} questions in a {span}: wait for one, then try again.")
+            raise ChatError(f"You may ask {most:,} questions a {span}: wait a little, then try again.")
     chats, letters = db.execute(
         sa.select(sa.func.count(), sa.func.sum(conversation.c.letters)).where(mine, conversation.c.deleted.is_(None))
     ).one()
     if 0 < limits.chats < chats:
         raise ChatError(f"You have {limits.chats:,} chats, and can keep no more: delete one, then try again.")
     if 0 < limits.megabytes * 2**20 < (letters or 0):
-        raise ChatError(f"Your chats come to more than {limits.megabytes:,} MB: delete some, then try again.")
+        raise ChatError(f"Your chats take up more than {limits.megabytes:,} MB: delete some, then try again.")
 
 
 def write(answers: Sequence[tuple[Row, bool, BaseMessage]]) -> set[Row]:
@@ -346,14 +346,15 @@ def chats(owner: str, text: str = "") -> list[tuple[str, str, float | None]]:
         owner: Whose.
         text: What their title or a message must have in it.
     """
-    there = sa.or_(conversation.c.deleted.is_(None), conversation.c.deleted > time.time() - UNDO_SECONDS)
-    query = sa.select(conversation).where(conversation.c.owner == owner, there).order_by(conversation.c.changed.desc())
+    mine = sa.select(conversation).where(conversation.c.owner == owner)
+    deleted = mine.where(conversation.c.deleted > time.time() - UNDO_SECONDS).order_by(conversation.c.deleted)
+    query = mine.where(conversation.c.deleted.is_(None)).order_by(conversation.c.changed.desc())
     if text := text.casefold():
         said = (message.c.conversation == conversation.c.id, message.c.text.contains(text, autoescape=True))
         hits = sa.select(message.c.position).where(message.c.shown, *said).exists()
         query = query.where(sa.or_(conversation.c.text.contains(text, autoescape=True), hits))
     with _transaction() as db:
-        rows = db.execute(query.limit(LISTED)).all()
+        rows = [*db.execute(query.limit(LISTED)), *db.execute(deleted.limit(LISTED))]
     return [(row.id, row.name or row.first, row.deleted) for row in rows]
 
 

@@ -92,14 +92,14 @@ class ToolTurn(Turn):
             raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has no whole number there: fix it, try again.")
         if self._takes_tools and (servers := optional("chat.servers")):
             self._tools |= await servers.server_tools(self._chat.settings)
-        bound: Any = None
+        options: dict[str, Any] = {}
         if self._tools:
             with suppress(NotImplementedError):  # a class that takes none: it answers all the same
-                bound = model.bind_tools([tool.schema for tool in self._tools.values()])
+                options = cast(Any, model.bind_tools([tool.schema for tool in self._tools.values()])).kwargs
         longest = min(MAX_LETTERS, context_tokens(model) or MAX_LETTERS)  # of a result: a quarter of the context
         work: list[BaseMessage] = []
         for number in range(limits["rounds"] + 2):
-            ask = partial(self._request, model, config=config, **(bound.kwargs if bound else {}))
+            ask = partial(self._request, model, config=config, **options)
             await self._ask_once(ask, messages, work)
             said = add_ai_message_chunks(*self._pieces) if len(self._pieces) > 1 else [*self._pieces, None][0]
             if not said or not (calls := [_with_strict_arguments(chunk) for chunk in said.tool_call_chunks]):

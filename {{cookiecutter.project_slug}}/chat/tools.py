@@ -7,6 +7,7 @@ import inspect
 import io
 import json
 import logging
+import math
 import re
 import sys
 import threading
@@ -95,10 +96,10 @@ def read_tools() -> tuple[dict[str, Tool], list[str]]:
                 found = _load(file.name, file.read_text(encoding="utf-8"))
             for tool in found:
                 if tools.setdefault(tool.name, tool) is not tool:
-                    raise ToolError(f"another file has a `{tool.name}`, too")
+                    raise ToolError(f"another file already has {tool.name}()")
         except (ToolError, OSError, ValueError) as error:
             what = str(error) if isinstance(error, ToolError) else "it cannot be read as UTF-8"
-            problems.append(f"tools/{file.name} cannot be used: {what}. The next question takes the mended file.")
+            problems.append(f"tools/{file.name} cannot be used: {what}. Fix the file; your next question will use it.")
     return tools, problems
 
 
@@ -137,7 +138,7 @@ def _tool(function: FunctionType, asks_first: bool) -> Tool:
     return Tool(convert_to_openai_tool(function), validate_call(function), waits, asks_first)
 
 
-async def in_thread(function: Callable[..., Returned], *args: Any, **arguments: Any) -> Returned:
+async def in_thread(function: Callable[..., Returned], /, *args: Any, **arguments: Any) -> Returned:
     """Return what a function returns that may block. A thread of its own: a pool is full when some block for long."""
     future: Future[Returned] = Future()
     future.set_running_or_notify_cancel()
@@ -201,12 +202,15 @@ def told(value: Any) -> str:
             return "(A picture, which the user is shown.)"
         case str():
             return value
-    return json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return str(value)
 
 
 def clean_data(value: Any) -> Any:
     """Return JSON's values without what cannot be drawn, sent and stored."""
-    return json.loads(clean(json.dumps(value, ensure_ascii=False)))
+    return json.loads(clean(json.dumps(value, ensure_ascii=False)), parse_constant=str)  # NaN is none of its values
 
 
 def cut(text: str, most: int = MAX_LETTERS) -> str:
@@ -247,6 +251,8 @@ def _rows(value: Any) -> list[dict[str, Any]]:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return value if isinstance(value, bool | int | float | None) else cut(str(value), 500)
 
 

@@ -102,7 +102,9 @@ class Turn:
         """Return whether the answer goes on, and what it has grown to."""
         with self._changed:
             self._join()
-            return self.running, self.answer.model_copy(deep=True)
+            state: dict[str, Any] = dict(self._state)
+            state |= {"steps": [*map(dict, state["steps"])]} if "steps" in state else {}
+            return self.running, self.answer.model_copy(update={"response_metadata": state})
 
     def _join(self) -> None:
         """Put what has come into the answer."""
@@ -270,7 +272,7 @@ def start(question: HumanMessage, chat: Chat, problem: ChatError | None = None) 
         turn.stop()
     most = chat.settings["questions_per_minute"]
     if most and sum(time.monotonic() - turn.begun < 60 for turn in turns_of_session()) >= most:
-        problem = problem or ChatError(f"A session may ask {most} questions in a minute: wait for one, then try again.")
+        problem = problem or ChatError(f"A session may ask {most} questions a minute: wait a minute, then try again.")
     question.id = question.id or str(uuid4())
     kind = getattr(optional("chat.tool_turn"), "ToolTurn", Turn)
     turns_of_session().append(kind(question, chat, problem))

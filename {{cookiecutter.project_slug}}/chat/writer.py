@@ -13,7 +13,7 @@ from server.kept import keep
 from server.loop import loop
 
 SECONDS = 1
-ENDED = "The answer broke off, for the server was stopped: try again."
+ENDED = "The answer was cut off because the server stopped: try again."
 
 
 class Writer:
@@ -56,12 +56,16 @@ class Writer:
 
     def close(self) -> None:
         """Write what there is as the server ends, and that the answers end with it."""
-        answers = [(row, False, turn.snapshot()[1]) for row, turn in self.turns.items()]
-        for _, _, answer in answers:
-            if state_of(answer)["status"] == "running":
-                answer.response_metadata |= {"status": "failed", "error": ENDED}
-        with suppress(ChatError):
-            store.write(answers)
+        with suppress(ChatError, TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._close(), loop).result(5)
+
+    async def _close(self) -> None:
+        async with self._one_at_a_time:
+            answers = [(row, False, turn.snapshot()[1]) for row, turn in self.turns.items()]
+            for _, _, answer in answers:
+                if state_of(answer)["status"] == "running":
+                    answer.response_metadata |= {"status": "failed", "error": ENDED}
+            await asyncio.to_thread(store.write, answers)
 
 
 def writer() -> Writer:

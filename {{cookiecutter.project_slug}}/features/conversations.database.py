@@ -19,7 +19,7 @@ from chat.session import Chat, session
 from server.visitor import visitor
 
 UNTITLED = "Untitled chat"
-NOT_FOUND = "There is no such chat: it may have been deleted, or the link is not whole. You can begin a new one here."
+NOT_FOUND = "There is no such chat: it may have been deleted, or the link is incomplete. You can begin a new one here."
 # For so long, an event may come that the browser sent before it learned of its new address.
 LATE_SECONDS = 2
 STYLE_AND_SCRIPT = Path(__file__).with_suffix(".html")
@@ -88,10 +88,13 @@ def choose(chat: Chat) -> None:
         notice.warning(NOT_FOUND)
     chat.session_key = chats.open
     chats.title = chat.history.title
+    for kept in session()["chats"].values():  # what could not be stored in another chat is, as soon as it can
+        if (other := kept.get("history")) and other is not chat.history and other.problem:
+            other.refresh()
     with st.sidebar:
         new, icon = partial(_begin, chats), ":material/edit_square:"
         st.button("New chat", "app.new", icon=icon, width="stretch", shortcut="ctrl+shift+o", on_click=new)
-        text = st.text_input("Search", key="app.search", placeholder="Search", label_visibility="collapsed")
+        text = st.text_input("Search", "", 200, "app.search", placeholder="Search", label_visibility="collapsed")
         chats.attempt(partial(_list, chats, owner, clean(text or "").strip()))
         with st.container(key="app.chats", gap=None):
             for key in chats.titles:

@@ -61,7 +61,7 @@ def choose(chat: Chat) -> None:
             st.button("Undo delete", key="app.undo", icon=undo, width="stretch", on_click=_undo, args=(chats,))
         note = st.container(gap=None)
         no_more = f" This tab has begun {MAX_CHATS}, and can begin no more." if full else ""
-        note.caption(f"Chats end with a reload of the page, a restart of the server, or half a day offline.{no_more}")
+        note.caption(f"Reloading the page, a restart of the server or half a day offline ends your chats.{no_more}")
         note.html(STYLE_AND_SCRIPT, unsafe_allow_javascript=True)
     chat.session_key = chats.open
 

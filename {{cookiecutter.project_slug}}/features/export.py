@@ -41,7 +41,7 @@ def offer(chat: Chat) -> None:
             on_change=_import,
             args=(chat,),
             disabled=begun,
-            help="Into a new chat: what was said in this one would be lost." if begun else None,
+            help="Start a new chat to import: importing here would overwrite this one." if begun else None,
         )
         if problem := chat.kept.pop("import_problem", ""):
             st.error(problem)

@@ -64,7 +64,7 @@ def _edit(chat: Chat, name: str) -> None:
     with st.form("app.edit_prompt", border=False):  # else each leaving of the field would run the dialog
         most = max(MAX_LETTERS, len(text))
         st.text_area(f"System prompt of the persona {_title(name)}", text, height=400, key=key, max_chars=most)
-        st.caption("It counts from the next message on, in this chat only.")
+        st.caption("It applies from your next message, in this chat only.")
         row = st.container(horizontal=True)
         row.form_submit_button("Use in this chat", on_click=_use, args=(chat, name, key))
         if name in chat.kept["edited_prompts"]:

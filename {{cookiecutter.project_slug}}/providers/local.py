@@ -46,6 +46,13 @@ class ChatLocal(ChatOpenAI):
             **arguments,
         )
 
+    def _get_request_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        payload = super()._get_request_payload(*args, **kwargs)
+        body = payload.get("extra_body") or payload
+        # Without the app's greeting, which leads a model of this size astray: it answered one first question in six.
+        body["messages"] = [one for n, one in enumerate(body["messages"]) if n > 1 or one["role"] != "assistant"]
+        return payload
+
 
 def start_server(model_path: str) -> tuple[str, str, Any]:
     """Start a server in this process, which ends with it.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
+from chat.model import ChatModel
 from chat.settings import read_prompt, read_settings
 from chat.turn import WAVE
 
@@ -46,6 +47,6 @@ def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
 
 def greeting_as_sent() -> list[tuple[str, str]]:
     """Return how a chat begins that the model is sent, after the system prompt, as (role, text) pairs."""
-    greeting = read_prompt("greeting")
+    greeting = "" if ChatModel.__module__ == "providers.local" else read_prompt("greeting")
     opening = [("user", WAVE.text)] if read_settings()["model"]["begins_with_user"] else []
     return [*opening, ("assistant", greeting)] if greeting.strip() else []

@@ -261,7 +261,7 @@ def test_who_asks_too_much_is_told(page: AppTest, settings: dict[str, Any]) -> N
     settings["conversations"]["questions_per_day"] = 1
     say(page.run(), "First?")
     say(page, "Second?")
-    assert "You may ask 1 questions in a day" in page.error[0].value
+    assert "You may ask 1 questions a day" in page.error[0].value
     assert transcript(page)[-2] == ("human", "Second?")
 
 

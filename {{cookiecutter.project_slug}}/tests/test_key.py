@@ -64,7 +64,7 @@ SECTION, _, SHORT = VARIABLE.lower().partition("_")
 SECRETS = {
     "no quotes": (f"{VARIABLE} = {SECRET}", "secrets.toml cannot be read (Invalid value"),
     "no sign": (f"{VARIABLE} {SECRET}", "secrets.toml cannot be read (Expected '='"),
-    "PowerShell's": (f"{VARIABLE} = '{SECRET}'".encode("utf-16"), "(it is no UTF-8 text)"),
+    "PowerShell's": (f"{VARIABLE} = '{SECRET}'".encode("utf-16"), "(it is not UTF-8 text)"),
     "under a section": (f"[some]\n{VARIABLE} = '{SECRET}'", "The key is under [some] in secrets.toml"),
     "short": (f"[{SECTION}]\n{SHORT} = '{SECRET}'", f"put {VARIABLE} above it"),
 }

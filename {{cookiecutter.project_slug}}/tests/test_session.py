@@ -54,7 +54,7 @@ def test_a_prompt_that_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(ChatError, match=r"prompts/system\.md cannot be read \(No such file or directory\)"):
         read_prompt("system")
     (tmp_path / "system.md").write_bytes(b"\xff\xfe")
-    with pytest.raises(ChatError, match=r"\(it is no UTF-8 text\)"):
+    with pytest.raises(ChatError, match=r"\(it is not UTF-8 text\)"):
         read_prompt("system")
 
 

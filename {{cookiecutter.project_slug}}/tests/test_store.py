@@ -191,10 +191,10 @@ def test_what_is_too_old_is_taken_out() -> None:
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
-        (NO_LIMITS._replace(questions_per_minute=2), "You may ask 2 questions in a minute"),
-        (NO_LIMITS._replace(questions_per_day=2), "You may ask 2 questions in a day"),
+        (NO_LIMITS._replace(questions_per_minute=2), "You may ask 2 questions a minute"),
+        (NO_LIMITS._replace(questions_per_day=2), "You may ask 2 questions a day"),
         (NO_LIMITS._replace(chats=2), "You have 2 chats, and can keep no more"),
-        (NO_LIMITS._replace(megabytes=1), "Your chats come to more than 1 MB"),
+        (NO_LIMITS._replace(megabytes=1), "Your chats take up more than 1 MB"),
     ],
 )
 def test_an_owner_may_have_so_much(limits: Limits, sentence: str) -> None:
@@ -299,7 +299,7 @@ def test_a_database_that_is_away_is_a_sentence(
         store.chats(MINE)
     assert "a-password" not in caplog.text
     monkeypatch.setenv("DATABASE_URL", "no address")
-    with pytest.raises(ChatError, match="no address of a database"):
+    with pytest.raises(ChatError, match="not the address of a database"):
         store.chats(MINE)
     monkeypatch.setenv("DATABASE_URL", database)
     assert store.chats(MINE)

@@ -377,7 +377,7 @@ def test_an_edit_counts_at_once(folder: Path) -> None:
         ("def f() -> str:\n    return ''", "line 1, `f` has no docstring"),
         ('def f(a, b: int) -> str:\n    """F."""', "line 1, `f` has no type for a"),
         ('def f(*, a: "Nothing") -> str:\n    """F."""', "NameError (Nothing)"),
-        ('def pay(a: int) -> str:\n    """F."""', "another file has a `pay`, too"),
+        ('def pay(a: int) -> str:\n    """F."""', "another file already has pay()"),
         ("\xff", "cannot be read as UTF-8"),
     ],
 )

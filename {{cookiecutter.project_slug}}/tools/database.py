@@ -50,10 +50,16 @@ def _ask_sqlite(sql: str) -> list[dict[str, Any]]:
         # A connection that is opened read-only could still ATTACH a new file, and write that.
         connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY)
         connection.set_progress_handler(lambda: time.monotonic() > until, 10_000)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000_000)  # of a text that a query makes
-        rows = connection.execute(sql)
-        names = [column[0] for column in rows.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in rows.fetchmany(ROWS)]
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000_000)  # of a text that a query makes
+        connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, 100)
+        found: list[dict[str, Any]] = []
+        size = 0
+        for row in (rows := connection.execute(sql)):
+            size += sum(len(value) for value in row if isinstance(value, str | bytes))
+            if len(found) == ROWS or size > 2_000_000 or time.monotonic() > until:
+                break
+            found.append(dict(zip((column[0] for column in rows.description), row, strict=True)))
+        return found
 
 
 def _open_sqlite() -> sqlite3.Connection:
@@ -61,6 +67,7 @@ def _open_sqlite() -> sqlite3.Connection:
     stamp = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
     if stamp not in _tables:
         with closing(sqlite3.connect(":memory:")) as made:
+            made.execute("PRAGMA user_version = 1")  # an empty database cannot be kept
             for file in files:
                 _load(made, file)
             _tables.clear()
@@ -105,10 +112,15 @@ def _ask_postgres(sql: str, most: int) -> list[dict[str, Any]]:
         raise ValueError("only SELECT statements are allowed")
     limits = f"-c statement_timeout={SECONDS * 1000} -c default_transaction_read_only=on"
     rows_by_name = import_module("psycopg.rows").dict_row
-    with psycopg.connect(os.environ["TOOLS_DATABASE"], options=limits, row_factory=rows_by_name) as connection:
+    try:
+        connection = psycopg.connect(os.environ["TOOLS_DATABASE"], options=limits, row_factory=rows_by_name)
+    except psycopg.Error:  # its text may hold the password
+        raise ConnectionError("the database in TOOLS_DATABASE cannot be reached") from None
+    with connection:
         connection.read_only = True
         connection.execute("SELECT 1")  # from here on, the transaction cannot be made one that writes
-        rows = connection.execute(sql, prepare=True)  # which takes one statement, no second one that commits
+        rows = connection.cursor("rows")  # takes one statement, no second one that commits, and sends what is read
+        rows.execute(sql)
         found = rows.fetchmany(most)
         connection.rollback()
         return found
