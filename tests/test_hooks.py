@@ -124,7 +124,7 @@ def test_what_says_where_and_what_is_dropped_and_what_says_how_is_kept(monkeypat
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("chat/session.py", "return StreamlitChat", "return NoSuchThingAsStreamlitChat", "NoSuchThingAsStreamlitChat"),
+        ("chat/keeping.py", "History(key", "NoSuchThingAsHistory(key", "NoSuchThingAsHistory"),
         ("chat/chain.py", "SystemMessage(system_prompt)", "SystemMessage('Another prompt')", "Another prompt"),
         # The tests of the feature itself cannot even be collected; the smoke tests can.
         ("features/export.py", "import base64\n", "import base64\n\nimport no_such_module\n", "no_such_module"),

@@ -77,6 +77,8 @@ def test_a_picture_that_the_server_refuses_is_not_sent_again(
 ) -> None:
     if "image" not in settings["model"]["files"]:
         pytest.skip("this provider is sent no pictures")
+    page.run()
+    build_model(settings, ask_for_key(settings["model"]) or "").profile = None
     page.run().chat_input[0].upload("a.png", PNG, "image/png")
     server.reply = Reply(status=400, code="invalid_request_error", message="could not process image")
     say(page, "What is it?")
@@ -92,6 +94,8 @@ def test_a_picture_that_another_model_has_read_does_not_end_the_chat(
     if "image" not in settings["model"]["files"]:
         pytest.skip("this provider is sent no pictures")
     settings["model"]["history_tokens"] = 9000
+    page.run()
+    build_model(settings, ask_for_key(settings["model"]) or "").profile = None
     page.run().chat_input[0].upload("a.png", PNG, "image/png")
     say(page, "What is it?")
     server.reply = Reply(status=400, code="invalid_request_error", message="could not process image")

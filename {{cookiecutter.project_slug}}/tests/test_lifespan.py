@@ -125,7 +125,7 @@ def test_an_answer_has_the_seconds_of_the_settings(page: AppTest, server: ModelS
     say(page, "Hello")
     assert "The server restarts" in page.warning[0].value
     assert transcript(page)[-1] == ("ai", "Some words")
-    assert not lifespan._in_progress
+    wait_until(lambda: not lifespan._in_progress)
 
 
 def test_an_answer_that_cannot_end_in_time_is_kept_as_far_as_it_came(page: AppTest, server: ModelServer) -> None:

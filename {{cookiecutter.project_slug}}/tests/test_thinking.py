@@ -37,7 +37,7 @@ def test_thinking_is_folded_away_and_never_sent_back(page: AppTest, server: Mode
         (("Let me see.\n", "</think>\n\nYes."), "Let me see.", "Yes."),
         (("[THINK]Let me see.[/THINK]Yes.",), "Let me see.", "Yes."),
         (("<think>\n\n</think>\n\nYes.",), "", "Yes."),
-        (("Let me see.</think>Yes.",), "Let me see.", "Yes."),
+        (("Let me see.", "</think>Yes."), "Let me see.", "Yes."),
         (("<think>Let me", " see.</think>\n<think>So.</think>Yes."), "Let me see.\n\nSo.", "Yes."),
         (("◁think▷Let me see.◁/think▷Yes.",), "Let me see.", "Yes."),
         (("<|START_THINKING|>Let me see.<|END_THINKING|>Yes.",), "Let me see.", "Yes."),
