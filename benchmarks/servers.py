@@ -200,8 +200,8 @@ def ways(folder: Path, wanted: Sequence[str], before: Path | None = None) -> dic
     app_file = (app / "app.py").read_text(encoding="utf-8")
     (app / LONG).write_text(app_file.replace('"page.py"', '"long_chat.py"'), encoding="utf-8")
     python = app / ".venv" / "bin" / "python"
-    # The app is started as its Dockerfile says, a plain one with Streamlit's default settings.
-    production = json.loads((app / "Dockerfile").read_text().partition("\nCMD ")[2].replace("\\\n", ""))
+    # The app is started as its README says, a plain one with Streamlit's default settings.
+    production = [".venv/bin/streamlit", "run", "app.py", "--server.fileWatcherType=none", "--server.headless=true"]
     production += ["--server.port={port}", "--server.address=127.0.0.1"]
     made = {"app": Way("the app", StreamlitUser, production, app, python, "app.py", LONG)}
     if before:
