@@ -1,7 +1,6 @@
 """The servers that are compared, each in a process of its own, and what the kernel says of them."""
 
 import asyncio
-import json
 import os
 import re
 import shutil
