@@ -104,8 +104,8 @@ def test_an_app_with_tools_has_their_files_and_is_not_much_larger() -> None:
     same = [path for path in files(without) if path.suffix == ".py" or path.parent.name in ("prompts", "docs")]
     assert all((app / path.relative_to(without)).read_bytes() == path.read_bytes() for path in same)
     examples = [*(app / "tools").glob("*.py")]
-    assert lines_of_code(*code(app)) - lines_of_code(*examples) - lines_of_code(*code(without)) <= 505
-    assert lines_of_code(*examples) <= 160
+    assert lines_of_code(*code(app)) - lines_of_code(*examples) - lines_of_code(*code(without)) <= 520
+    assert lines_of_code(*examples) <= 170
     servers = bake(model_provider="openai", tools="files and MCP servers")
     assert lines_of_code(*code(servers)) - lines_of_code(*code(app)) <= 85
 

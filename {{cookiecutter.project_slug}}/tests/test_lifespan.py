@@ -136,7 +136,7 @@ def test_an_answer_that_cannot_end_in_time_is_kept_as_far_as_it_came(page: AppTe
     wait_until(lambda: lifespan._in_progress)
     (task, seconds), *_ = lifespan._in_progress.items()
     assert seconds == read_settings()["shutdown_seconds"]
-    wait_until(lambda: page.session_state[read_settings()["session_key"]][-1].text)
+    wait_until(lambda: page.session_state[read_settings()["session_key"]][-1].text == "Some words")
     task.cancel()
     asked.join()
     assert transcript(page)[-1] == ("ai", "Some words")
