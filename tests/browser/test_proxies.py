@@ -273,5 +273,5 @@ def test_a_file_from_another_sites_frame_arrives_with_what_the_docs_say(
             )
         page = stack.enter_context(window).new_page()
         frame = ask_about_a_file(page, framed)
-        expect(frame.get_by_text("Hello from the model.")).to_be_visible()
+        expect(frame.get_by_text("Hello from the model.").last).to_be_visible()
         assert "image" in str(model.requests[-1])
