@@ -137,8 +137,9 @@ def test_a_growing_answer_is_scrolled_along_until_one_scrolls_up(chat: ChatPage,
     line = chat.answer.inner_text().count("line") + 10
     expect(chat.answer).to_contain_text(f"line{line}")
     assert chat.page.evaluate(SCROLLED) <= top
-    chat.page.mouse.wheel(0, 100_000)
-    chat.page.wait_for_function(AT_THE_END)
+    while not chat.page.evaluate(f"({AT_THE_END})()"):  # which moves on while one scrolls
+        chat.page.mouse.wheel(0, 100_000)
+        chat.page.wait_for_timeout(200)
     expect(chat.answer).to_contain_text(f"line{line + 20}")
     chat.page.wait_for_function(AT_THE_END)
     chat.press("Stop")
