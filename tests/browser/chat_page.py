@@ -61,6 +61,13 @@ class ChatPage:
         else:
             self.input.press("Enter")
 
+    def attach(self, name: str, data: bytes) -> None:
+        """Attach a file, and wait until it is there: a question sent before goes without it."""
+        field = self.page.get_by_test_id("stChatInput").locator("input[type=file]")
+        field.set_input_files([{"name": name, "mimeType": "", "buffer": data}])
+        expect(self.page.get_by_test_id("stFileChip").filter(has_text=name)).to_be_visible()
+        expect(self.page.get_by_test_id("stFileChipIconSpinner")).to_have_count(0)
+
     @contextlib.contextmanager
     def sidebar(self, *, folds: bool = False) -> Iterator[None]:
         """Do something in the sidebar, which a phone has to open and close.

@@ -295,10 +295,7 @@ def test_a_phones_fields_targets_and_keyboard(chat: ChatPage) -> None:
 @on_a_desktop
 def test_what_is_on_the_page_has_a_name(chat: ChatPage, server: Any) -> None:
     server.reply = reply(words=("# A heading\n\nA text.",))
-    picture = chat.page.screenshot(clip={"x": 0, "y": 0, "width": 60, "height": 60})
-    chat.page.get_by_test_id("stChatInput").locator("input[type=file]").set_input_files(
-        [{"name": "picture.png", "mimeType": "image/png", "buffer": picture}]
-    )
+    chat.attach("picture.png", chat.page.screenshot(clip={"x": 0, "y": 0, "width": 60, "height": 60}))
     chat.say("What is this?")
     chat.wait_for_the_end()
     names = chat.page.get_by_test_id("stChatMessageContent")

@@ -185,13 +185,8 @@ def test_a_prompt_is_saved_from_the_page_where_the_settings_say_so(page: Page, s
 
 
 def test_files_go_along(chat: ChatPage, server: Any) -> None:
-    picture = chat.page.screenshot(clip={"x": 0, "y": 0, "width": 60, "height": 60})
-    chat.page.get_by_test_id("stChatInput").locator("input[type=file]").set_input_files(
-        [
-            {"name": "picture.png", "mimeType": "image/png", "buffer": picture},
-            {"name": "notes.md", "mimeType": "text/markdown", "buffer": b"Buy *milk*"},
-        ]
-    )
+    chat.attach("picture.png", chat.page.screenshot(clip={"x": 0, "y": 0, "width": 60, "height": 60}))
+    chat.attach("notes.md", b"Buy *milk*")
     chat.say("What is this?")
     chat.wait_for_the_end()
     assert "Buy *milk*" in json.dumps(server.requests[-1])
@@ -201,18 +196,9 @@ def test_files_go_along(chat: ChatPage, server: Any) -> None:
     expect(chat.messages.nth(1)).to_contain_text("Buy *milk*")
 
 
-def attach(chat: ChatPage, name: str, data: bytes) -> None:
-    """Attach a file, and wait until it is there."""
-    chat.page.get_by_test_id("stChatInput").locator("input[type=file]").set_input_files(
-        [{"name": name, "mimeType": "", "buffer": data}]
-    )
-    expect(chat.page.get_by_test_id("stFileChip").filter(has_text=name)).to_be_visible()
-    expect(chat.page.get_by_test_id("stFileChipIconSpinner")).to_have_count(0)
-
-
 def test_an_edit_drops_files_by_keyboard(chat: ChatPage, server: Any, screenshots: Path, width: str) -> None:
-    attach(chat, "notes.md", b"Buy milk")
-    attach(chat, "list.md", b"Buy bread")
+    chat.attach("notes.md", b"Buy milk")
+    chat.attach("list.md", b"Buy bread")
     chat.say("What is this?")
     chat.wait_for_the_end()
     field = chat.edit_question()
@@ -233,14 +219,14 @@ def test_an_edit_drops_files_by_keyboard(chat: ChatPage, server: Any, screenshot
 
 def test_a_file_that_cannot_go_does_not_let_the_question_go_without_it(chat: ChatPage, server: Any) -> None:
     asked = len(server.requests)
-    attach(chat, "large.txt", b"x" * 6_000_000)
+    chat.attach("large.txt", b"x" * 6_000_000)
     chat.input.fill("What is this?")
     for send in (chat.send, lambda: chat.button("Send message").click()):
         send()
         expect(chat.page.get_by_role("alert").get_by_text("5.0MB or smaller. Take off the file in red")).to_be_visible()
         expect(chat.input).to_have_value("What is this?")
     chat.page.get_by_role("button", name="Remove large.txt").click()
-    attach(chat, "other.exe", b"MZ\0\xff")
+    chat.attach("other.exe", b"MZ\0\xff")
     chat.say("What is this?")
     expect(chat.errors).to_contain_text("other.exe cannot be read")
     expect(chat.messages.nth(1)).to_contain_text("What is this?")
