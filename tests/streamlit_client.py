@@ -24,13 +24,14 @@ WHOLE_RUN = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_
 class Session:
     """One user at the page: what they see is `transcript()`, what they do are the methods named for it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, base_path: str = "") -> None:
         """Prepare a session; `async with` opens the page.
 
         Parameters:
             port: Where the app listens on loopback.
+            base_path: What stands before all its paths, such as "/chat".
         """
-        self._url = f"ws://127.0.0.1:{port}/_stcore/stream"
+        self._url = f"ws://127.0.0.1:{port}{base_path}/_stcore/stream"
         self._session_id = ""
         self._deltas: dict[tuple[int, ...], Delta] = {}
         self._seen: set[tuple[int, ...]] = set()

@@ -129,6 +129,7 @@ def test_the_image_runs_under_another_user_id_and_on_the_port_it_is_told(image: 
     assert [name for name, _ in steps].index("USER") > max(at for at, (name, _) in enumerate(steps) if name == "RUN")
     port = free_port()
     settings = [*shlex.split(next(rest for name, rest in steps if name == "ENV")), f"PORT={port}"]
+    settings.append("STREAMLIT_SERVER_BASE_URL_PATH=chat")
     environment = dict(setting.replace("/app/", f"{image}/").split("=", 1) for setting in settings)
     environment["PATH"] = environment["PATH"].replace("$PATH", os.environ["PATH"])
     command = next(rest for name, rest in steps if name == "CMD")
@@ -136,7 +137,7 @@ def test_the_image_runs_under_another_user_id_and_on_the_port_it_is_told(image: 
     before = set(image.rglob("*"))
     with app_tests(app).ModelServer() as server:
         environment |= server.environment
-        with serving(as_another(command, image), image, environment, "/_stcore/health", port=port) as process_port:
+        with serving(as_another(command, image), image, environment, "/chat/_stcore/health", port=port) as process_port:
             assert not subprocess.run(["sh", "-c", check], env=os.environ | environment, check=False).returncode
             closed = environment | {"PORT": str(free_port())}
             wrong = subprocess.run(["sh", "-c", check], env=os.environ | closed, capture_output=True, check=False)
@@ -149,7 +150,7 @@ def test_the_image_runs_under_another_user_id_and_on_the_port_it_is_told(image: 
 
 
 async def _a_turn(port: int) -> None:
-    async with Session(port) as session:
+    async with Session(port, "/chat") as session:
         await session.say("Hello")
         await session.idle()
         assert session.transcript()[-1] == ("ai", "Hello from the model.")

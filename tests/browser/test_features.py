@@ -328,10 +328,10 @@ def test_an_export_can_be_imported_in_another_session(chat: ChatPage, tmp_path: 
     with chat.sidebar():
         chat.page.get_by_text("Export and import").click()
         with chat.page.expect_download() as download:
-            chat.page.get_by_role("button", name="JSON", exact=True).click()
+            chat.page.get_by_role("button", name="Export as JSON").click()
         download.value.save_as(tmp_path / "chat.json")
         with chat.page.expect_download() as download:
-            chat.page.get_by_role("button", name="Markdown", exact=True).click()
+            chat.page.get_by_role("button", name="Export as Markdown").click()
         assert "**You:**\n\nRemember $this$ <b>\n" in Path(download.value.path()).read_text(encoding="utf-8")
     chat.page.reload()
     expect(chat.messages).to_have_count(1)

@@ -31,9 +31,9 @@ def offer(chat: Chat) -> None:
     messages = chat.history.messages  # not a copy: the chat goes on after this is drawn
     begun = _has_begun(messages)
     with expander:
-        row = st.container(horizontal=True)
-        row.download_button("Markdown", lambda: _to_markdown(messages), "chat.md", "text/markdown", on_click="ignore")
-        row.download_button("JSON", lambda: _to_json(messages), "chat.json", "application/json", on_click="ignore")
+        looks: Any = {"on_click": "ignore", "width": "stretch"}
+        st.download_button("Export as Markdown", lambda: _to_markdown(messages), "chat.md", "text/markdown", **looks)
+        st.download_button("Export as JSON", lambda: _to_json(messages), "chat.json", "application/json", **looks)
         st.file_uploader(
             "Import JSON",
             "json",

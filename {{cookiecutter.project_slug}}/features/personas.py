@@ -32,7 +32,7 @@ def choose(chat: Chat) -> None:
         label = "Edit the prompt (edited)" if name in edited else "Edit the prompt"
         st.button(label, icon=":material/edit:", width="stretch", on_click=_open_editor, args=(chat, True))
     if chat.kept.get("editing_prompt"):
-        st.dialog("Edit the prompt", width="large", on_dismiss=lambda: _open_editor(chat, False))(_edit)(chat, name)
+        st.dialog("Edit the prompt", width="medium", on_dismiss=lambda: _open_editor(chat, False))(_edit)(chat, name)
 
 
 def _names() -> list[str]:
