@@ -35,6 +35,11 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return {**browser_type_launch_args, "executable_path": own, "args": quiet + sandbox}
 
 
+# Most of what an app does is the same in each width. A test that runs in one only has one of these.
+on_a_desktop = pytest.mark.parametrize("width", ["desktop"])
+on_a_phone = pytest.mark.parametrize("width", ["phone"])
+
+
 @pytest.fixture(params=WIDTHS)
 def width(request: pytest.FixtureRequest) -> str:
     """Name the width."""

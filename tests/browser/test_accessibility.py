@@ -7,12 +7,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import ENDLESS, SLOW, reply
+from tests.browser.conftest import ENDLESS, SLOW, on_a_desktop, on_a_phone, reply
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
-
-on_a_desktop = pytest.mark.parametrize("width", ["desktop"])
-on_a_phone = pytest.mark.parametrize("width", ["phone"])
 
 LISTEN = """() => {
   window.heard = []

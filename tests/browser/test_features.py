@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.baking import copy_app, install
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import SLOW, reply
+from tests.browser.conftest import SLOW, on_a_desktop, reply
 from tests.running import running, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
@@ -75,6 +75,7 @@ def test_one_click_copies_an_answer(chat: ChatPage, server: Any, secure: bool) -
     expect(chat.input).to_have_value(f"**Bold** and `code` {secure}")
 
 
+@on_a_desktop
 def test_one_click_copies_a_code_block(chat: ChatPage, server: Any) -> None:
     chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     server.reply = reply(words=("Like so:\n\n```python\nprint('hi')\n```\n",))
@@ -164,6 +165,7 @@ def test_personas_and_an_edited_prompt(chat: ChatPage, server: Any, screenshots:
         expect(chat.button("Edit the prompt")).to_be_visible()
 
 
+@on_a_desktop
 def test_a_prompt_is_saved_from_the_page_where_the_settings_say_so(page: Page, server: Any, tmp_path: Path) -> None:
     app = copy_app(install(model_provider="openai"), tmp_path / "app")
     prompt, settings = app / "prompts" / "system.md", app / "settings.toml"
@@ -217,6 +219,7 @@ def test_an_edit_drops_files_by_keyboard(chat: ChatPage, server: Any, screenshot
     expect(chat.messages.nth(1)).not_to_contain_text("notes.md")
 
 
+@on_a_desktop
 def test_a_file_that_cannot_go_does_not_let_the_question_go_without_it(chat: ChatPage, server: Any) -> None:
     asked = len(server.requests)
     chat.attach("large.txt", b"x" * 6_000_000)
@@ -233,6 +236,7 @@ def test_a_file_that_cannot_go_does_not_let_the_question_go_without_it(chat: Cha
     assert len(server.requests) == asked
 
 
+@on_a_desktop
 def test_a_text_that_is_too_long_is_not_taken_and_loses_nothing(chat: ChatPage) -> None:
     chat.input.fill("What is this?")
     chat.input.press("End")
@@ -257,6 +261,7 @@ def test_a_text_that_is_too_long_is_not_taken_and_loses_nothing(chat: ChatPage) 
     expect(chat.messages.nth(1)).to_contain_text("What else is this?")
 
 
+@on_a_desktop
 def test_thumbs_stay(chat: ChatPage) -> None:
     chat.say("Hello")
     chat.wait_for_the_end()
@@ -277,6 +282,7 @@ def test_tokens_are_shown(chat: ChatPage) -> None:
     expect(chat.page.get_by_text("Context 0% of 400,000 tokens · 12 tokens used in this session")).to_be_visible()
 
 
+@on_a_desktop
 def test_a_session_that_has_used_its_tokens_sees_why(page: Page, server: Any, tmp_path: Path) -> None:
     app = copy_app(install(model_provider="openai"), tmp_path / "app")
     settings = app / "settings.toml"
@@ -322,6 +328,7 @@ def test_a_long_chat_shows_its_end_and_more_on_demand(chat: ChatPage) -> None:
     expect(chat.messages).to_have_count(21)
 
 
+@on_a_desktop
 def test_an_export_can_be_imported_in_another_session(chat: ChatPage, tmp_path: Path) -> None:
     chat.say("Remember $this$ <b>")
     chat.wait_for_the_end()

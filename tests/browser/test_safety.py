@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.baking import REPOSITORY, copy_app, install
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import reply
+from tests.browser.conftest import on_a_desktop, reply
 from tests.running import running
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
@@ -41,6 +41,7 @@ def serving(folder: Path) -> Iterator[int]:
         files.shutdown()
 
 
+@on_a_desktop
 def test_the_page_asks_only_the_app(page: Page, port_and_server: tuple[int, Any], server: Any) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -52,6 +53,7 @@ def test_the_page_asks_only_the_app(page: Page, port_and_server: tuple[int, Any]
     assert (page.locator("link[rel~=icon]").get_attribute("href") or "").startswith("data:")
 
 
+@on_a_desktop
 def test_hostile_text_is_only_text(chat: ChatPage, server: Any) -> None:
     asked: list[str] = []
     chat.page.on("request", lambda request: asked.append(request.url))
@@ -69,6 +71,7 @@ def test_hostile_text_is_only_text(chat: ChatPage, server: Any) -> None:
     assert all("csp" in url or "BLOCKED" in url.upper() for url in blocked), blocked
 
 
+@on_a_desktop
 def test_the_page_can_be_shown_in_a_frame_where_the_owner_allows_it(page: Page, server: Any, tmp_path: Path) -> None:
     app = copy_app(install(model_provider="openai"), tmp_path / "app")
     settings = (app / "settings.toml").read_text(encoding="utf-8")
@@ -91,6 +94,7 @@ def test_the_page_can_be_shown_in_a_frame_where_the_owner_allows_it(page: Page, 
         assert headers["referrer-policy"] == "same-origin"
 
 
+@on_a_desktop
 def test_an_image_is_loaded_from_a_host_that_the_owner_allows(page: Page, server: Any, tmp_path: Path) -> None:
     app = copy_app(install(model_provider="openai"), tmp_path / "app")
     shutil.copy(REPOSITORY / "docs" / "images" / "conversation-phone.png", tmp_path / "picture.png")
@@ -119,6 +123,7 @@ def test_an_image_is_loaded_from_a_host_that_the_owner_allows(page: Page, server
     ],
     ids=["latex", "one line of a megabyte", "brackets"],
 )
+@on_a_desktop
 def test_a_bomb_does_not_stop_the_page(chat: ChatPage, server: Any, bomb: str) -> None:
     server.reply = reply(words=(bomb,))
     chat.say("Hello")

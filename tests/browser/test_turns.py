@@ -9,7 +9,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.baking import copy_app, install
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import ENDLESS, SLOW, reply
+from tests.browser.conftest import ENDLESS, SLOW, on_a_desktop, reply
 from tests.running import running
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
@@ -45,6 +45,7 @@ def test_stop_ends_an_answer_and_keeps_what_came(chat: ChatPage, server: Any, by
     expect(chat.button("Stop")).to_have_count(0)
 
 
+@on_a_desktop
 def test_stop_does_not_wait_for_a_model_that_is_silent(chat: ChatPage, server: Any) -> None:
     server.reply = reply(words=("late",), pause=60)
     chat.say("Are you there?")
@@ -55,6 +56,7 @@ def test_stop_does_not_wait_for_a_model_that_is_silent(chat: ChatPage, server: A
     expect(chat.answer).to_contain_text("Hello from the model.")
 
 
+@on_a_desktop
 def test_an_answer_outlives_a_click_elsewhere(chat: ChatPage, server: Any) -> None:
     server.reply = reply(**SLOW)
     chat.say("Tell me a story")
@@ -65,6 +67,7 @@ def test_an_answer_outlives_a_click_elsewhere(chat: ChatPage, server: Any) -> No
     expect(chat.answer).to_contain_text("word0 word1 word2 word3 word4 word5 word6 word7 word8 word9 word10 word11")
 
 
+@on_a_desktop
 def test_a_second_message_ends_the_first_answer(chat: ChatPage, server: Any) -> None:
     server.reply = reply(**ENDLESS)
     chat.say("Tell me a story")
@@ -76,6 +79,7 @@ def test_a_second_message_ends_the_first_answer(chat: ChatPage, server: Any) -> 
     expect(chat.messages.nth(2)).to_contain_text("Stopped")
 
 
+@on_a_desktop
 def test_a_refusal_is_a_sentence_and_can_be_tried_again(
     chat: ChatPage, server: Any, screenshots: Path, width: str
 ) -> None:
@@ -91,6 +95,7 @@ def test_a_refusal_is_a_sentence_and_can_be_tried_again(
     expect(chat.errors).to_have_count(0)
 
 
+@on_a_desktop
 def test_a_cut_answer_keeps_what_came_and_can_be_tried_again(chat: ChatPage, server: Any) -> None:
     server.reply = reply(words=("Half", " an"), cut=True)
     chat.say("Tell me")
@@ -101,6 +106,7 @@ def test_a_cut_answer_keeps_what_came_and_can_be_tried_again(chat: ChatPage, ser
     expect(chat.answer).to_contain_text("Hello from the model.")
 
 
+@on_a_desktop
 def test_nothing_of_the_answer_before_is_seen_while_the_next_grows(chat: ChatPage, server: Any) -> None:
     server.reply = reply(words=("Half", " an"), cut=True)
     chat.say("Tell me")
@@ -115,6 +121,7 @@ def test_nothing_of_the_answer_before_is_seen_while_the_next_grows(chat: ChatPag
     chat.wait_for_the_end()
 
 
+@on_a_desktop
 def test_nothing_fades_while_an_answer_grows(chat: ChatPage, server: Any) -> None:
     chat.say("Hello")
     chat.wait_for_the_end()
@@ -147,6 +154,7 @@ def test_a_growing_answer_is_scrolled_along_until_one_scrolls_up(chat: ChatPage,
     chat.page.wait_for_function(AT_THE_END)
 
 
+@on_a_desktop
 def test_a_provider_that_asks_to_wait_is_waited_for_in_sight(chat: ChatPage, server: Any) -> None:
     server.reply = reply(status=429, headers=(("Retry-After", "3"),))
     chat.say("Hello?")
@@ -155,6 +163,7 @@ def test_a_provider_that_asks_to_wait_is_waited_for_in_sight(chat: ChatPage, ser
     expect(chat.answer).to_contain_text("Hello from the model.")
 
 
+@on_a_desktop
 def test_two_browsers_at_once_never_see_each_others_words(chat: ChatPage, browser: Any, server: Any) -> None:
     server.reply = reply(**SLOW)
     other_browser = browser.new_context()
@@ -193,6 +202,7 @@ def test_without_a_key_the_page_leads_to_it(
         expect(chat.answer).to_contain_text("Hello from the model.")
 
 
+@on_a_desktop
 def test_an_answer_outlives_a_lost_connection(page: Page, port_and_server: tuple[int, Any], server: Any) -> None:
     connections: list[WebSocketRoute] = []
 
@@ -239,6 +249,7 @@ def test_before_the_first_word_there_is_a_skeleton_and_nothing_old(chat: ChatPag
     expect(chat.answer.get_by_test_id("stSkeletonElement")).to_have_count(0)
 
 
+@on_a_desktop
 def test_a_reload_another_tab_and_another_browser_begin_anew(chat: ChatPage, browser: Any, server: Any) -> None:
     chat.say("My secret")
     chat.wait_for_the_end()
