@@ -19,7 +19,9 @@ def test_an_app_works_without(feature: str, conversations: str, tmp_path: Path) 
     app = Path(shutil.copytree(made, tmp_path / "app", symlinks=True, ignore=shutil.ignore_patterns(".venv")))
     take_out(app, FEATURES if feature == "all" else [feature])
     # What has nothing to do with a feature is tested with all of them and with none.
-    others = [] if feature == "all" else ["smoke", "keeping", *(other for other in FEATURES if other != feature)]
+    others = ["smoke", "keeping", *(other for other in FEATURES if other != feature)]
+    if feature == "all":  # the rest is the same in both
+        others = [] if conversations == "session" else ["smoke", "keeping", "store", "turn"]
     python = [UV, "run", "--no-project", "--python", made / ".venv", "python", "-m", "pytest", "-q"]
     run(*python, "-p", "no:cacheprovider", *(f"tests/test_{name}.py" for name in others), cwd=app)
     lint = [UV, "run", "--project", REPOSITORY]
