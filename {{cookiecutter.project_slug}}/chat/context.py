@@ -13,7 +13,7 @@ from chat.message import files_of, is_answer, state_of
 # estimated (a table of numbers has twice as many), and some models' answers need room in it too.
 CONTEXT_SHARES = (0.75, 0.35, 0.1)
 TOKENS_PER_PAGE = 1000  # about a page's or a large picture's, with the providers that say so
-BASE64_PER_PAGE = 50_000  # letters of a PDF's; pages of text only have fewer, scanned ones more
+BASE64_PER_PAGE = 50_000  # characters of a PDF's; pages of text only have fewer, scanned ones more
 UNKNOWN_CONTEXT = 3000  # tokens, where neither the profile nor history_tokens says more
 
 

@@ -17,7 +17,7 @@ TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_t
 NO_END = "The answer may be incomplete: the connection ended early. Try again."
 # Plain exceptions tell it only in their text: NVIDIA's, LangChain's two for OpenAI's Responses API and OpenRouter's.
 SAYS_ITS_NAME = r"\[(\d{3})\]|ResponseError\(code='(\w+)'|(\w+): |.*\(code: (\w+)\)$"
-SAID = 1000  # letters in which a server says what is wrong; some go on to repeat the whole question
+SAID = 1000  # characters in which a server says what is wrong; some go on to repeat the whole question
 UNKNOWN = "The model failed ({kind}): try again. If it happens again, look at the app's log."
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from markdown_it import MarkdownIt, rules_block, rules_inline
 
 END = "\uffff"  # the end of an answer that still grows
-PART = 4_000  # letters
+PART = 4_000  # characters
 
 # What Streamlit's Markdown has beside GitHub's, and math as models write it.
 OWN = re.compile(

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 PROMPTS = ROOT / "prompts"
 EXPECTED = {
     **dict.fromkeys(("title", "session_key"), str),
-    **dict.fromkeys(("tokens_per_session", "answer_letters", "answer_minutes", "questions_per_minute"), int),
+    **dict.fromkeys(("tokens_per_session", "answer_characters", "answer_minutes", "questions_per_minute"), int),
     **dict.fromkeys(("shutdown_seconds", "model.history_tokens", "model.history_messages"), int),
     **dict.fromkeys(("model.provider", "model.name", "model.notice", "model.key_variable", "model.key_page"), str),
     **dict.fromkeys(("image_hosts", "frame_hosts", "model.files", "model.offered"), list),

@@ -33,7 +33,7 @@ from server.loop import loop
 
 # Each redraw sends the whole answer again, so words that come are joined for this long, and longer in a long answer.
 REDRAW_SECONDS = 0.1
-LETTERS_PER_SECOND = 16_000  # one of so many letters is drawn once a second, so that a word costs the same in each
+CHARACTERS_PER_SECOND = 16_000  # an answer of so many is drawn once a second, so that a word costs the same in each
 MOST_READ = 200  # messages that are read for the model where a chat is longer, and kept elsewhere
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
@@ -89,7 +89,7 @@ class Turn:
                 shown = visible
             if not running or event_waits():
                 return
-            pause = REDRAW_SECONDS + len(self.answer.text) / LETTERS_PER_SECOND
+            pause = REDRAW_SECONDS + len(self.answer.text) / CHARACTERS_PER_SECOND
             with self._changed:
                 self._changed.wait_for(partial(self._is_urgent, visible, event_waits), pause)
 
@@ -226,7 +226,7 @@ class Turn:
                 self.answer.usage_metadata = add_usage(None if now["input_tokens"] else self.answer.usage_metadata, now)
             if first:  # each later word would wake every page that follows, only to go on waiting
                 self._changed.notify_all()
-        if 0 < self._chat.settings["answer_letters"] < self._length():
+        if 0 < self._chat.settings["answer_characters"] < self._length():
             self._deadline.reschedule(0)
 
     def _end(self, status: str, **details: Any) -> None:

@@ -19,7 +19,7 @@ from chat.session import Chat
 
 NAMES = {"human": "You", "ai": "Assistant"}
 # Of an import, lest it take the memory, or stop everybody for seconds:
-MAX_VALUES, MAX_MESSAGES, MAX_LETTERS_OF_MESSAGE = 1_000_000, 10_000, 500_000
+MAX_VALUES, MAX_MESSAGES, MAX_CHARACTERS_OF_MESSAGE = 1_000_000, 10_000, 500_000
 
 
 def offer(chat: Chat) -> None:
@@ -115,7 +115,7 @@ def _answer(saved: dict[str, Any]) -> AIMessage:
 
 
 def _text(text: str) -> str:
-    if len(text) > MAX_LETTERS_OF_MESSAGE:
+    if len(text) > MAX_CHARACTERS_OF_MESSAGE:
         raise ValueError("too long for an answer")
     return clean(text)
 

@@ -11,7 +11,7 @@ from langchain_core.language_models import ModelProfile
 from PIL import Image, ImageFile
 from streamlit.testing.v1 import AppTest
 
-from chat.files import MAX_LETTERS
+from chat.files import MAX_CHARACTERS
 from chat.key import ask_for_key
 from chat.model import build_model
 from chat.settings import read_settings
@@ -143,7 +143,7 @@ def test_a_picture_is_not_decoded_at_each_draw(
 def test_a_long_text_is_shown_in_part_and_sent_whole(page: AppTest, server: ModelServer) -> None:
     page.chat_input[0].upload("notes.txt", b"word " * 4000 + b"end", "text/plain")
     say(page, "What is it?")
-    assert page.main.code[-1].value.endswith("word \n… and 10,003 letters more")
+    assert page.main.code[-1].value.endswith("word \n… and 10,003 characters more")
     assert "word end" in json.dumps(server.requests[-1])
 
 
@@ -200,7 +200,7 @@ def test_a_large_file_does_not_push_the_chat_out_of_the_models_sight(
     assert "What is it?" in json.dumps(server.requests[-1])
 
 
-def test_letters_of_a_question_are_the_same_for_the_browser(page: AppTest) -> None:
+def test_the_most_characters_of_a_question_are_the_same_for_the_browser(page: AppTest) -> None:
     script = PAGE.with_suffix(".js").read_text(encoding="utf-8")
-    (letters,) = re.findall(r"MAX_LETTERS = ([\d_]+)", script)
-    assert int(letters) == page.chat_input[0].proto.max_chars == MAX_LETTERS
+    (characters,) = re.findall(r"MAX_CHARACTERS = ([\d_]+)", script)
+    assert int(characters) == page.chat_input[0].proto.max_chars == MAX_CHARACTERS

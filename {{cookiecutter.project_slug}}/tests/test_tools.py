@@ -240,7 +240,7 @@ def test_the_calls_are_bounded(server: ModelServer, folder: Path, limits: dict[s
 
 @pytest.mark.skipif(getattr(protocol, "SENDS_ARGUMENTS_WHOLE", False), reason="its arguments are no text")
 def test_endless_arguments_end(server: ModelServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(read_settings(), "answer_letters", 1000)
+    monkeypatch.setitem(read_settings(), "answer_characters", 1000)
     turn = ended(begin(server, Reply((), calls=(("pay", "x" * 2000),), stall=1)))
     assert "reached the limit" in state_of(turn.answer)["ended"]
     assert steps(turn) == []
