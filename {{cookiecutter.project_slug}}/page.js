@@ -32,16 +32,16 @@
   }, true)
   // Streamlit's fields would take nothing of a text that is too long, and its chat input would send a question without
   // the files in red: both without a word.
-  const MAX_CHARACTERS = 100_000
+  const MAX_CHARS = 100_000
   // Of a file that a server refuses, Streamlit gives the status alone; a proxy may make another of a 403.
   const REFUSED = "The file did not arrive. If this page is inside another site's, open it in a tab of its own."
   const TOO_LARGE = "The file is too large for a server on the way, or this session has sent too many."
   const problemWith = ({ type, target, key, shiftKey, isComposing, data }, input) => {
     if (type === "beforeinput") {
       const length = target.value.length - (target.selectionEnd - target.selectionStart) + (data?.length ?? 0)
-      if (length <= MAX_CHARACTERS) return ""
+      if (length <= MAX_CHARS) return ""
       const instead = input.matches("[data-testid=stChatInput]") ? ": attach a longer text as a file" : ""
-      return `Only ${MAX_CHARACTERS.toLocaleString("en")} characters fit here${instead}.`
+      return `Only ${MAX_CHARS.toLocaleString("en")} characters fit here${instead}.`
     }
     const sends = type === "click" ? target.closest("button[aria-label^=Send]") : key === "Enter" && !shiftKey
     const why = input.querySelector("[aria-invalid=true] [role=alert]")

@@ -14,7 +14,7 @@ from chat.markdown import plain
 from chat.message import clean
 from chat.session import session
 
-MAX_CHARACTERS = 100_000  # of a question or a prompt; page.js has the same number
+MAX_CHARS = 100_000  # of a question or a prompt; page.js has the same number
 MAX_FILES = 10  # with one question
 MAX_MEGABYTES = 5  # of one file; providers refuse much larger ones
 MAX_MEGABYTES_TOGETHER = 15  # of those with one question

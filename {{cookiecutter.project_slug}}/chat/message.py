@@ -1,6 +1,7 @@
 """A message: its text, its files, and what else an answer says about itself."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, TypedDict, cast
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
@@ -67,6 +68,11 @@ def files_of(message: BaseMessage) -> list[dict[str, Any]]:
     """Return the files as LangChain's standard content blocks; a question that has some begins with its text."""
     blocks = message.content[1:] if isinstance(message.content, list) else []
     return [block for block in blocks if isinstance(block, dict)]
+
+
+def content_of(text: str, files: Sequence[Any]) -> Any:
+    """Return the content of a question with this text and these files."""
+    return [{"type": "text", "text": clean(text)}, *files] if files else clean(text)
 
 
 def has_media(message: BaseMessage) -> bool:

@@ -24,7 +24,7 @@ from chat.chain import build_chain, is_unread, pieces_of
 from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions, without_refused
 from chat.errors import ChatError, Refusal
 from chat.history import History, InMemoryChatMessageHistory
-from chat.message import AnswerState, clean, files_of, has_media, split_thinking, state_of, text_of, thoughts_in
+from chat.message import clean, content_of, files_of, has_media, split_thinking, state_of, text_of, thoughts_in
 from chat.optional import optional
 from chat.session import Chat, session
 from server.gate import watch_for_events
@@ -33,7 +33,7 @@ from server.loop import loop
 
 # Each redraw sends the whole answer again, so words that come are joined for this long, and longer in a long answer.
 REDRAW_SECONDS = 0.1
-CHARACTERS_PER_SECOND = 16_000  # an answer of so many is drawn once a second, so that a word costs the same in each
+CHARS_PER_SECOND = 16_000  # an answer of so many is drawn once a second, so that a word costs the same in each
 MOST_READ = 200  # messages that are read for the model where a chat is longer, and kept elsewhere
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
@@ -51,13 +51,12 @@ class Turn:
 
     def __init__(self, question: HumanMessage, chat: Chat, problem: ChatError | None = None) -> None:
         """Put the question into the history and start to ask the model; the parameters are those of `start`."""
-        self._unread = chat.history.reach(MOST_READ) // 2  # earlier questions
+        self.question, self.begun, self.note = question, time.monotonic(), ""
+        self._unread = chat.history.reach(MOST_READ) // 2  # questions
         self._earlier = without_refused(chat.history.messages)
-        self.question, self.begun = question, time.monotonic()
-        self.note = ""
         # Versions of an answer share its id, and so the row of buttons below it, and its focus.
-        state = AnswerState(status="running")
-        self.answer = AIMessage("", id=f"answer to {question.id}", response_metadata=dict(state))
+        self.answer = AIMessage("", id=f"answer to {question.id}", response_metadata={"status": "running"})
+        self._state = state_of(self.answer)
         chat.history.add_messages([self.question, self.answer])
         self._chat = chat
         self._problem = problem or (ChatError(chat.history.problem) if chat.history.problem else None)
@@ -75,10 +74,6 @@ class Turn:
         """Whether the answer still grows."""
         return self._state["status"] == "running"
 
-    @property
-    def _state(self) -> AnswerState:
-        return state_of(self.answer)
-
     def follow(self) -> Iterator[str]:
         """Yield the answer so far, at once and each time something has changed, until it ends or the page has to."""
         shown, event_waits = None, watch_for_events(self._changed)
@@ -89,7 +84,7 @@ class Turn:
                 shown = visible
             if not running or event_waits():
                 return
-            pause = REDRAW_SECONDS + len(self.answer.text) / CHARACTERS_PER_SECOND
+            pause = REDRAW_SECONDS + len(self.answer.text) / CHARS_PER_SECOND
             with self._changed:
                 self._changed.wait_for(partial(self._is_urgent, visible, event_waits), pause)
 
@@ -138,21 +133,12 @@ class Turn:
     async def _ask(self) -> None:
         try:
             async with asyncio.timeout(self._chat.settings["answer_minutes"] * 60 or None) as self._deadline:
-                await self._answer_with(*CONTEXT_SHARES)
+                await self._answer()
         except Exception as error:
             logging.getLogger(__name__).warning("No answer: %s", type(error).__name__)  # its text may hold a key
             if self._deadline.expired() and self._length():
                 self._end("complete", ended=LIMIT_REACHED)
-            sentence = errors.sentence_for(error, self._chat.model_settings, with_files=self._sent_media)
-            refused = errors.is_refused(error, self._sent_media) or errors.is_too_long(error)
-            if errors.is_of_file(error, self._sent_media) and not has_media(
-                self.question
-            ):  # of an earlier question, then
-                refused = False
-                for question, answer in pairwise(self._earlier):
-                    if has_media(question):
-                        state_of(answer)["refused"] = True
-            self._end("failed", error=sentence, refused=refused, unsent=isinstance(error, Refusal))
+            self._end("failed", **self._failure(error))
         else:
             self._end("complete", ended=self._state.get("ended", errors.NO_END))
         finally:  # whatever else ends it, no page waits for it for ever
@@ -160,33 +146,51 @@ class Turn:
             self._chat.history.follow(self)
             self._earlier = []  # they may be many, and the session keeps its turns
 
-    async def _answer_with(self, share: float, *smaller: float) -> None:
-        """Let the answer grow, with the chat filling this share of the context, or a smaller one if it is too long."""
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        """Return what is to be said of a failed answer, and see to it that what was refused is not sent again."""
+        sentence = errors.sentence_for(error, self._chat.model_settings, with_files=self._sent_media)
+        refused = errors.is_refused(error, self._sent_media)
+        if errors.is_of_file(error, self._sent_media) and not has_media(self.question):
+            refused = False  # it is a file of an earlier question
+            for question, answer in pairwise(self._earlier):
+                if has_media(question):
+                    state_of(answer)["refused"] = True
+        return {"error": sentence, "refused": refused, "unsent": isinstance(error, Refusal)}
+
+    async def _answer(self) -> None:
+        """Let the answer grow; where the provider finds the chat too long, with less of it."""
         if self._problem:
             raise self._problem
-        if not self._chat.model:
+        if not (model := self._chat.model):
             raise ChatError("There is no model to ask right now: the page says why. Then try again.")
-        model, settings, profile = self._chat.model, self._chat.model_settings, self._chat.model.profile or {}
-        system_prompt = self._chat.read_system_prompt()
-        seen = messages_that_fit(self._as_sent(self._earlier), self.question, system_prompt, model, settings, share)
-        if unseen := self._unread + unseen_questions(self._earlier, seen):
-            self._state["unseen"] = unseen
-        self._sent_media = any(map(has_media, [*seen, self.question]))
-        if unread := sum(is_unread(file, profile) for each in [*seen, self.question] for file in files_of(each)):
-            self._state["unread"] = unread
-        opening = [WAVE] if settings["begins_with_user"] and seen and seen[0].type == "ai" else []
-        history = InMemoryChatMessageHistory(messages=[*opening, *seen])
-        chain = build_chain(model, system_prompt, history, partial(self._reply, model), files_of(self.question))
-        try:
-            await chain.ainvoke({"question": text_of(self.question)})  # the answer grows inside the chain
-        except Exception as error:
-            if not (smaller and len(seen) > 1 and errors.is_too_long(error)) or self._length():
-                raise
-            await self._answer_with(*smaller)
+        settings, system_prompt = self._chat.model_settings, self._chat.read_system_prompt()
+        for share in CONTEXT_SHARES:
+            seen = messages_that_fit(self._as_sent(self._earlier), self.question, system_prompt, model, settings, share)
+            try:
+                await self._answer_with(seen, system_prompt, model)
+                break
+            except Exception as error:
+                less = len(seen) > 1 and share != CONTEXT_SHARES[-1] and errors.is_too_long(error)
+                if not less or self._length():
+                    raise
         if self.running and not self._visible()[0]:
             ended = self._state.pop("ended", NO_WORD) or "Try again, or rephrase your question."
             what = "thought, but wrote no answer" if self._state.get("thinking") else "sent an empty answer"
             raise ChatError(f"The model {what}. {ended}")
+
+    async def _answer_with(self, seen: list[BaseMessage], system_prompt: str, model: BaseChatModel) -> None:
+        """Let the answer grow, with these earlier messages for the model to see."""
+        if unseen := self._unread + unseen_questions(self._earlier, seen):
+            self._state["unseen"] = unseen
+        files = [file for message in [*seen, self.question] for file in files_of(message)]
+        self._sent_media = any(file["type"] != "text" for file in files)
+        if unread := sum(is_unread(file, model.profile or {}) for file in files):
+            self._state["unread"] = unread
+        greeted = bool(seen) and seen[0].type == "ai"
+        opening = [WAVE] if greeted and self._chat.model_settings["begins_with_user"] else []
+        history = InMemoryChatMessageHistory(messages=[*opening, *seen])
+        chain = build_chain(model, system_prompt, history, partial(self._reply, model), files_of(self.question))
+        await chain.ainvoke({"question": text_of(self.question)})
 
     async def _reply(self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig) -> None:
         """Let the model answer; the chain ends here."""
@@ -248,16 +252,15 @@ def ask(chat: Chat, to_block: Callable[[Any], dict[str, Any]] = dict) -> None:
     text, files = (typed, []) if isinstance(typed, str) else (typed.text, typed.files)
     if not text.strip() and not files:
         return
-    text = clean(text if text.strip() else ", ".join(file.name for file in files))
-    blocks: list[Any] = []
-    problems = []
+    text = text if text.strip() else ", ".join(file.name for file in files)
+    blocks, problems = [], []
     for file in files:
         try:
             blocks.append(to_block(file))
         except ChatError as problem:
             problems.append(str(problem))
-    content: Any = [{"type": "text", "text": text}, *blocks] if blocks else text
-    start(HumanMessage(content), chat, Refusal(" ".join(dict.fromkeys(problems))) if problems else None)
+    problem = Refusal(" ".join(dict.fromkeys(problems))) if problems else None
+    start(HumanMessage(content_of(text, blocks)), chat, problem)
 
 
 def start(question: HumanMessage, chat: Chat, problem: ChatError | None = None) -> None:

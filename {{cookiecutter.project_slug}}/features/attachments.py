@@ -8,17 +8,17 @@ from langchain_core.messages import BaseMessage
 
 from chat.chain import is_unread
 from chat.errors import ChatError
-from chat.files import MAX_FILES, MAX_CHARACTERS, MAX_MEGABYTES, MAX_MEGABYTES_TOGETHER, name_of, preview, to_block
+from chat.files import MAX_CHARS, MAX_FILES, MAX_MEGABYTES, MAX_MEGABYTES_TOGETHER, name_of, preview, to_block
 from chat.markdown import plain
 from chat.message import files_of
 from chat.session import Chat
 
-SHOWN_CHARACTERS = 10_000  # of a text file; a browser would stand still for minutes over some megabytes
+SHOWN_CHARS = 10_000  # of a text file; a browser would stand still for minutes over some megabytes
 
 
 def accepted(chat: Chat) -> dict[str, Any]:
     """Return the chat input's options: files of all types, since their names tell little."""
-    limits = {"max_chars": MAX_CHARACTERS, "max_upload_size": MAX_MEGABYTES}
+    limits = {"max_chars": MAX_CHARS, "max_upload_size": MAX_MEGABYTES}
     return {"accept_file": "multiple", **limits, "kwargs": {"to_block": partial(_to_block, chat)}}
 
 
@@ -36,8 +36,8 @@ def show(message: BaseMessage) -> None:
                 st.caption("A PDF document, which the model is shown.")
                 continue
             text = block["text"].partition("\n")[2]
-            more = f"\n… and {len(text) - SHOWN_CHARACTERS:,} characters more" if len(text) > SHOWN_CHARACTERS else ""
-            st.code(text[:SHOWN_CHARACTERS] + more, language=None, wrap_lines=True)
+            more = f"\n… and {len(text) - SHOWN_CHARS:,} characters more" if len(text) > SHOWN_CHARS else ""
+            st.code(text[:SHOWN_CHARS] + more, language=None, wrap_lines=True)
 
 
 def _to_block(chat: Chat, file: Any) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from langchain_core.messages.ai import UsageMetadata
 from chat.errors import ChatError
 from chat.files import MAX_FILES, name_of, take, to_block
 from chat.markdown import plain
-from chat.message import clean, files_of, state_of, text_of
+from chat.message import clean, content_of, files_of, state_of, text_of
 from chat.optional import optional
 from chat.session import Chat
 
 NAMES = {"human": "You", "ai": "Assistant"}
 # Of an import, lest it take the memory, or stop everybody for seconds:
-MAX_VALUES, MAX_MESSAGES, MAX_CHARACTERS_OF_MESSAGE = 1_000_000, 10_000, 500_000
+MAX_VALUES, MAX_MESSAGES, MAX_CHARS_OF_MESSAGE = 1_000_000, 10_000, 500_000
 
 
 def offer(chat: Chat) -> None:
@@ -115,18 +115,16 @@ def _answer(saved: dict[str, Any]) -> AIMessage:
 
 
 def _text(text: str) -> str:
-    if len(text) > MAX_CHARACTERS_OF_MESSAGE:
+    if len(text) > MAX_CHARS_OF_MESSAGE:
         raise ValueError("too long for an answer")
     return clean(text)
 
 
 def _content(content: Any) -> Any:
-    if isinstance(content, str):
-        content = [{"text": content}]
-    first, *files = content
+    first, *files = [{"text": content}] if isinstance(content, str) else content
     if len(files) > MAX_FILES or not first["text"].strip():
         raise ValueError("too many files, or no question")
-    return _text(first["text"]) if not files else [{"type": "text", "text": _text(first["text"])}, *map(_file, files)]
+    return content_of(_text(first["text"]), [_file(block) for block in files])
 
 
 def _file(block: dict[str, Any]) -> dict[str, Any]:

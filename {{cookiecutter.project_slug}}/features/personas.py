@@ -3,7 +3,7 @@
 import streamlit as st
 
 from chat.errors import ChatError
-from chat.files import MAX_CHARACTERS
+from chat.files import MAX_CHARS
 from chat.message import clean
 from chat.session import Chat
 from chat.settings import PROMPTS, read_prompt
@@ -62,7 +62,7 @@ def _edit(chat: Chat, name: str) -> None:
         return
     key = f"app.prompt.{name}.{hash(text)}"  # another field when the file has changed
     with st.form("app.edit_prompt", border=False):  # else each leaving of the field would run the dialog
-        most = max(MAX_CHARACTERS, len(text))
+        most = max(MAX_CHARS, len(text))
         st.text_area(f"System prompt of the persona {_title(name)}", text, height=400, key=key, max_chars=most)
         st.caption("It applies from your next message, in this chat only.")
         row = st.container(horizontal=True)

@@ -8,8 +8,8 @@ import streamlit as st
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from chat.errors import ChatError, Refusal
-from chat.files import MAX_CHARACTERS, name_of
-from chat.message import clean, files_of, is_answer, state_of, text_of
+from chat.files import MAX_CHARS, name_of
+from chat.message import content_of, files_of, is_answer, state_of, text_of
 from chat.row import Row
 from chat.session import Chat
 from chat.turn import running_turn, start
@@ -57,7 +57,7 @@ def edit(question: BaseMessage, chat: Chat) -> None:
             # In a list: for a bare string Streamlit imports pandas, to see whether it is a table (80 MB, 0.3 s).
             _editor(
                 key=key,
-                data=[text_of(question), MAX_CHARACTERS, *map(name_of, files_of(question))],
+                data=[text_of(question), MAX_CHARS, *map(name_of, files_of(question))],
                 on_send_change=partial(_ask_edited, chat, question, key),
                 on_cancel_change=partial(chat.kept.pop, "editing", None),
             )
@@ -80,8 +80,7 @@ def _ask_edited(chat: Chat, question: BaseMessage, key: str) -> None:
     match st.session_state.get(key, {}).get("send"):  # nothing, if the field has gone in the meantime
         case {"text": str(text), "files": list(chosen)} if text.strip() and chat.kept.get("editing") == question.id:
             files = [file for number, file in enumerate(files_of(question)) if number in chosen]
-            text = clean(text)[:MAX_CHARACTERS]
-            content: Any = [{"type": "text", "text": text}, *files] if files else text
+            content = content_of(text[:MAX_CHARS], files)
         case _:
             return
     chat.kept.pop("editing", None)

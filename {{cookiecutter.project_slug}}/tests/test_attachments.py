@@ -11,7 +11,7 @@ from langchain_core.language_models import ModelProfile
 from PIL import Image, ImageFile
 from streamlit.testing.v1 import AppTest
 
-from chat.files import MAX_CHARACTERS
+from chat.files import MAX_CHARS
 from chat.key import ask_for_key
 from chat.model import build_model
 from chat.settings import read_settings
@@ -202,5 +202,5 @@ def test_a_large_file_does_not_push_the_chat_out_of_the_models_sight(
 
 def test_the_most_characters_of_a_question_are_the_same_for_the_browser(page: AppTest) -> None:
     script = PAGE.with_suffix(".js").read_text(encoding="utf-8")
-    (characters,) = re.findall(r"MAX_CHARACTERS = ([\d_]+)", script)
-    assert int(characters) == page.chat_input[0].proto.max_chars == MAX_CHARACTERS
+    (characters,) = re.findall(r"MAX_CHARS = ([\d_]+)", script)
+    assert int(characters) == page.chat_input[0].proto.max_chars == MAX_CHARS

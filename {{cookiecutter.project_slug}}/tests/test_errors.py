@@ -137,7 +137,7 @@ def test_what_servers_say_is_one_sentence_with_what_to_do(server: ModelServer) -
             server.reply = Reply(status=status, message=message)
             files = sentence == "cannot read a file"
             said, error = asked_without_a_page(with_files=files)
-            kinds = files or sentence == "filter refuses", sentence == "too long for"
+            kinds = files or sentence in ("filter refuses", "too long for"), sentence == "too long for"
             if sentence not in said or (is_refused(error, files), is_too_long(error)) != kinds:
                 wrong[message] = said
     assert wrong == {}

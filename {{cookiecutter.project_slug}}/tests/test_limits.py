@@ -5,7 +5,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from chat.files import MAX_CHARACTERS, MAX_MEGABYTES
+from chat.files import MAX_CHARS, MAX_MEGABYTES
 from tests.conftest import PAGE
 from tests.model_server import ModelServer
 from tests.pages import say, transcript
@@ -28,4 +28,4 @@ def test_questions_a_minute(page: AppTest, server: ModelServer, settings: dict[s
 def test_the_server_takes_no_more_than_the_app_can_use() -> None:
     server = tomllib.loads((PAGE.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["server"]
     assert MAX_MEGABYTES < server["maxUploadSize"] <= 20
-    assert 4 * MAX_CHARACTERS < server["maxWidgetStateSize"] * 1_000_000 < server["maxMessageSize"] * 1_000_000
+    assert 4 * MAX_CHARS < server["maxWidgetStateSize"] * 1_000_000 < server["maxMessageSize"] * 1_000_000

@@ -133,7 +133,7 @@ def test_an_answer_can_be_drawn_sent_and_stored_whatever_comes(
     assert server.conversation()[-2][1] == text
 
 
-def test_an_endless_answer_ends_at_the_limit_of_characters(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_answer_ends_at_the_limit_of_length(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(read_settings(), "answer_characters", 20)
     server.reply = Reply(words=("word ",) * 5, stall=60)
     turn, _ = begin(server)
