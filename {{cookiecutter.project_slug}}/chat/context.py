@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, trim_messages
+from langchain_core.messages import BaseMessage, SystemMessage, trim_messages
 from langchain_core.messages.utils import count_tokens_approximately
 
 from chat.message import files_of, is_answer, state_of
@@ -43,16 +43,13 @@ def messages_that_fit(
     most = model_settings["history_tokens"]
     size = context_tokens(model) or most or UNKNOWN_CONTEXT
     room = int(size * share) - count_tokens([SystemMessage(system_prompt), question])
-    latest = [one for one in messages[-model_settings["history_messages"] :] if one.content or _calls(one)]  # -0: all
+    latest = messages[-model_settings["history_messages"] :]  # from -0: all
+    latest = [message for message in latest if message.content or getattr(message, "tool_calls", [])]
     most_tokens = max(0, min(room, most or room))
     fitting = trim_messages(latest, max_tokens=most_tokens, token_counter=count_tokens, start_on="human")
     # The greeting is no answer to a question, so it goes along with a whole chat only.
     greeted = latest and latest[0].type == "ai" and not is_answer(latest[0])
     return latest if greeted and len(fitting) == len(latest) - 1 else fitting
-
-
-def _calls(message: BaseMessage) -> bool:
-    return isinstance(message, AIMessage) and bool(message.tool_calls)
 
 
 def without_refused(messages: Sequence[BaseMessage]) -> list[BaseMessage]:

@@ -9,8 +9,9 @@ What no page of ours sends is dropped here, and a browser whose session is gone 
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
+from functools import partial
 from weakref import WeakValueDictionary
 
 import streamlit as st
@@ -44,7 +45,7 @@ class _Session:
         self.all_read = True  # whether all that its connection brought has entered
         self.waiting = 0  # how many wait for the end of the run
         self.watched = threading.Condition()  # notified when one begins to wait
-        self.connection = asyncio.Event()  # the latest, set when the next one comes: an earlier one may end long after
+        self.replaced = asyncio.Event()  # the latest connection's, set when the next one comes; it may end long after
         self.opening: asyncio.Task[None] | None = None  # the event loop itself does not keep it
 
     async def rest(self) -> bool:
@@ -59,8 +60,33 @@ class _Session:
         self.waiting -= 1
         return self.over.is_set()
 
+    async def settle(self) -> None:
+        """Wait until what the last connection brought has entered."""
+        calm = 0
+        while calm < 5 and await self.rest():
+            calm = calm + 1 if self.all_read else 0  # it may take the loop a few rounds to read the next of it
+            await asyncio.sleep(0.01)
+
+    async def open(self) -> None:
+        """Wait for this new session's turn to draw its page.
+
+        Python runs one thread at a time, so pages drawn side by side are all ready late: with 40 users at once, a page
+        opens in two thirds of the time this way.
+        """
+
+        async def let_the_next_one_in() -> None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.over.wait(), OPENING_SECONDS)
+            _opening.release()
+
+        await _opening.acquire()
+        self.opening = asyncio.create_task(let_the_next_one_in())
+
 
 _sessions: WeakValueDictionary[str, _Session] = WeakValueDictionary()  # by Streamlit's id; connections keep them
+_opening = asyncio.Lock()
+_coming_back = asyncio.Semaphore(MOST_COME_BACK)
+_absent = asyncio.Semaphore(MOST_ABSENT)
 
 
 def watch_for_events(changed: threading.Condition) -> Callable[[], bool]:
@@ -94,65 +120,88 @@ class OneEventAtATime:
         if scope["type"] != "websocket" or not scope["path"].endswith("/_stcore/stream"):
             return await self.app(scope, receive, send)
         await asyncio.to_thread(self.wait_until_ready)
-        returning = "".join(scope["subprotocols"][2:3])  # the session of a browser that comes back
-        session = _sessions.setdefault(returning, _Session()) if returning else _Session()
-        before, inside, gone, connection, calm = "", asyncio.Event(), asyncio.Event(), asyncio.Event(), 0
+        connection = _Connection(receive, send, "".join(scope["subprotocols"][2:3]))
+        return await connection.pass_through(partial(self.app, scope))
 
-        async def enter() -> Message:
-            nonlocal before
-            session.all_read = True
-            if first := before == "websocket.connect":
-                inside.set()
-            # What a browser sends to a session that is gone counts only once the new one's page is drawn.
-            lost = first and returning and not _resume(returning)
-            while True:
-                message, event = REDRAW if lost else await receive(), BackMsg()
-                with suppress(DecodeError):
-                    event.ParseFromString(message.get("bytes") or b"")
-                if _is_wanted(event) or message["type"] != "websocket.receive":
-                    break
-            before = message["type"]
-            session.all_read = False
-            if message["type"] == "websocket.disconnect":
-                inside.set()
-                gone.set()
-                if session.connection is connection:  # then Streamlit ends the run, too
-                    await session.rest()
-                    if session.drawn and not _absent.locked():
-                        async with _absent:
-                            with suppress(TimeoutError):
-                                await asyncio.wait_for(connection.wait(), ABSENCE_SECONDS)
-            elif event.HasField("rerun_script"):
-                await session.rest()
-                session.over.clear()
-                if first:
-                    await _open(session)
-            return message
 
-        async def leave(message: Message) -> None:
-            told = ForwardMsg.FromString(message.get("bytes") or b"")
-            if told.HasField("new_session"):  # also for a run that an edit of a file has begun
-                _sessions[told.new_session.initialize.session_id] = session
-                session.drawn = True
-                session.over.clear()
-            elif told.HasField("script_finished") and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                session.over.set()
-            if not gone.is_set():
-                with suppress(OSError):  # a lost connection is found by the reader, after what still came over it
-                    await send(message)
+class _Connection:
+    """One of a browser's connections.
 
-        async with _coming_back if returning else nullcontext():
-            session.connection.set()
-            while returning and calm < 5 and await session.rest():  # what the last connection brought enters first
-                calm = calm + 1 if session.all_read else 0  # it may take the loop a few rounds to read the next of it
-                await asyncio.sleep(0.01)
-            session.connection = connection
-            staying = asyncio.ensure_future(self.app(scope, enter, leave))
-            staying.add_done_callback(lambda _: (inside.set(), gone.set()))
-            await inside.wait()
-        await gone.wait()  # and no longer: a server that is to end waits for this
-        session.all_read = True
+    Parameters:
+        receive: Returns what the browser sends.
+        send: Takes what it is sent.
+        returning: The id of the session to which it wants to come back, or "".
+    """
+
+    def __init__(self, receive: Receive, send: Send, returning: str) -> None:
+        self._receive, self._send, self._returning = receive, send, returning
+        self._session = _sessions.setdefault(returning, _Session()) if returning else _Session()
+        self._last = ""  # the type of the message that Streamlit has received last
+        self._inside = asyncio.Event()  # set when Streamlit has taken it in, or it has ended
+        self._gone = asyncio.Event()  # set when it has ended
+        self._replaced = asyncio.Event()  # set when the browser is back with another
+
+    async def pass_through(self, app: Callable[[Receive, Send], Awaitable[None]]) -> None:
+        """Let it enter, and wait for its end."""
+        async with _coming_back if self._returning else nullcontext():
+            self._session.replaced.set()
+            if self._returning:
+                await self._session.settle()
+            self._session.replaced = self._replaced
+            staying = asyncio.ensure_future(app(self._enter, self._leave))
+            staying.add_done_callback(lambda _: (self._inside.set(), self._gone.set()))
+            await self._inside.wait()
+        await self._gone.wait()  # and no longer: a server that is to end waits for this
+        self._session.all_read = True
         return await staying if staying.done() else None
+
+    async def _enter(self) -> Message:
+        """Return the next message to Streamlit, once its run of the page has ended."""
+        self._session.all_read = True
+        if first := self._last == "websocket.connect":
+            self._inside.set()
+        # What a browser sends to a session that is gone counts only once the new one's page is drawn.
+        lost = first and self._returning and not _resume(self._returning)
+        while True:
+            message, event = REDRAW if lost else await self._receive(), BackMsg()
+            with suppress(DecodeError):
+                event.ParseFromString(message.get("bytes") or b"")
+            if _is_wanted(event) or message["type"] != "websocket.receive":
+                break
+        self._last = message["type"]
+        self._session.all_read = False
+        if message["type"] == "websocket.disconnect":
+            await self._end()
+        elif event.HasField("rerun_script"):
+            await self._session.rest()
+            self._session.over.clear()
+            if first:
+                await self._session.open()
+        return message
+
+    async def _end(self) -> None:
+        """Wait for the end of the run, and for the browser, which may come back soon: then Streamlit is told."""
+        self._inside.set()
+        self._gone.set()
+        if self._session.replaced is self._replaced:  # else Streamlit ends no run for it
+            await self._session.rest()
+            if self._session.drawn and not _absent.locked():
+                async with _absent:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._replaced.wait(), ABSENCE_SECONDS)
+
+    async def _leave(self, message: Message) -> None:
+        """Send the browser a message of Streamlit's, which may tell that a run begins or ends."""
+        told = ForwardMsg.FromString(message.get("bytes") or b"")
+        if told.HasField("new_session"):  # also for a run that an edit of a file has begun
+            _sessions[told.new_session.initialize.session_id] = self._session
+            self._session.drawn = True
+            self._session.over.clear()
+        elif told.HasField("script_finished") and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            self._session.over.set()
+        if not self._gone.is_set():
+            with suppress(OSError):  # a lost connection is found by the reader, after what still came over it
+                await self._send(message)
 
 
 def _is_wanted(event: BackMsg) -> bool:
@@ -172,24 +221,3 @@ def follows_a_lost_session() -> bool:
     context = get_script_run_ctx(suppress_warning=True)
     named = st.context.headers.get("Sec-WebSocket-Protocol", "").replace(" ", "").split(",")[2:3]
     return bool(context and named and named != [context.session_id])
-
-
-_opening = asyncio.Lock()
-_coming_back = asyncio.Semaphore(MOST_COME_BACK)
-_absent = asyncio.Semaphore(MOST_ABSENT)
-
-
-async def _open(session: _Session) -> None:
-    """Wait for a new session's turn to draw its page.
-
-    Python runs one thread at a time, so pages drawn side by side are all ready late: with 40 users at once, a page
-    opens in two thirds of the time this way.
-    """
-
-    async def let_the_next_one_in() -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(session.over.wait(), OPENING_SECONDS)
-        _opening.release()
-
-    await _opening.acquire()
-    session.opening = asyncio.create_task(let_the_next_one_in())
