@@ -12,6 +12,7 @@ from langchain_core.runnables.config import get_async_callback_manager_for_confi
 from langchain_core.tracers.root_listeners import AsyncRootListenersTracer
 
 from chat.history import BaseChatMessageHistory, RunnableWithMessageHistory
+from chat.message import content_of
 
 
 def build_chain(
@@ -32,16 +33,12 @@ def build_chain(
     """
 
     # Not a plain function, which LangChain would call in a thread: a change of threads waits for a page to be drawn.
-    async def to_messages(value: PromptValue) -> list[BaseMessage]:
+    async def answer(value: PromptValue, config: RunnableConfig) -> str:
         *earlier, question = value.to_messages()
-        if files:
-            question = HumanMessage([{"type": "text", "text": question.text}, *files])
         # A question that got no answer leaves two human messages in a row, which some providers refuse: merge them.
-        merged, profile = merge_message_runs([*earlier, question]), model.profile or {}
-        return [one.model_copy(update={"content": _content(one.content, profile)}) for one in merged]
-
-    async def answer(messages: list[BaseMessage], config: RunnableConfig) -> str:
-        await reply(messages, config)
+        merged = merge_message_runs([*earlier, HumanMessage(content_of(question.text, files))])
+        profile = model.profile or {}
+        await reply([one.model_copy(update={"content": _content(one.content, profile)}) for one in merged], config)
         return ""
 
     prompt = ChatPromptTemplate.from_messages(
@@ -52,7 +49,7 @@ def build_chain(
         ]
     )
     return RunnableWithMessageHistory(
-        prompt | RunnableLambda(to_messages) | RunnableLambda(answer),
+        prompt | RunnableLambda(answer),
         lambda: history,
         input_messages_key="question",
         history_messages_key="history",

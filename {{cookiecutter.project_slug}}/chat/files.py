@@ -33,7 +33,7 @@ def to_block(name: str, data: bytes) -> dict[str, Any]:
     name = " ".join(clean(name).split())[-100:]
     take(len(data))
     try:
-        if not 0 < len(data) <= MAX_MEGABYTES * 2**20:
+        if len(data) > MAX_MEGABYTES * 2**20:
             raise Image.DecompressionBombError
         return _block(name, data, base64.b64encode(data).decode())
     except ChatError:
@@ -42,7 +42,7 @@ def to_block(name: str, data: bytes) -> dict[str, Any]:
         problem = f"has more than {MAX_MEGABYTES} MB or {MAX_MEGAPIXELS} million pixels: make it smaller."
     except Exception:  # whatever a decoder stumbles over
         problem = "cannot be read: it has to be a PNG, JPEG, GIF or WebP picture, a PDF, or text, best in UTF-8."
-    raise ChatError(f"{plain(name)} {problem if data else 'is empty.'}")
+    raise ChatError(f"{plain(name)} {problem}")
 
 
 def take(size: int) -> None:
@@ -71,7 +71,8 @@ def _open_picture(data: bytes, key: int) -> Image.Image:
     """Open a picture, and keep a small copy of it in the session."""
     picture = Image.open(io.BytesIO(data), formats=list(PICTURES))
     pixels = picture.width * picture.height
-    if pixels > MAX_MEGAPIXELS * 1_000_000 or _passes(data) > 50:
+    passes = data.count(b"\xff\xda") if picture.format in ("JPEG", "MPO") else 1  # each begins with these bytes
+    if pixels > MAX_MEGAPIXELS * 1_000_000 or passes > 50:
         raise Image.DecompressionBombError
     take(pixels // 16)  # so that a session's pictures take half a minute at most
     with _one_at_a_time:  # else those of many visitors would fill the memory
@@ -92,16 +93,11 @@ def _block(name: str, data: bytes, encoded: str) -> dict[str, Any]:
     if data[:1024].lstrip().startswith(b"%PDF-"):
         return {"type": "file", "base64": encoded, "mime_type": "application/pdf", "filename": name}
     text, note = _text(data)
-    if name.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf")):
-        raise ValueError("it is not what its name says")
     if not text.strip():
         raise ChatError(f"{plain(name)} is empty.")
+    if name.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf")):
+        raise ValueError("it is not what its name says")
     return {"type": "text", "text": f"{name}{note}\n{clean(text)}"}
-
-
-def _passes(data: bytes) -> int:
-    """Return about how often a decoder of this picture goes over its pixels."""
-    return data.count(b"\xff\xda") if data.startswith(b"\xff\xd8") else 1  # a JPEG begins each with these bytes
 
 
 def _text(data: bytes) -> tuple[str, str]:

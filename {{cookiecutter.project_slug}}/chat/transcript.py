@@ -1,6 +1,7 @@
 """The messages on the page: the latest ones, and an answer that is drawn while it grows."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 from langchain_core.messages import BaseMessage
@@ -26,25 +27,24 @@ def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
         place.warning(problem)
     if not chat.history.outlives_session and len(turns_of_session()) <= 1 and follows_a_lost_session():
         place.warning("Any earlier chats and files are gone: the server restarted, or you were away for too long.")
-    wanted = LATEST + chat.kept.get("earlier", 0)
+    earlier = chat.kept.get("earlier", 0)  # that one has asked to see
+    wanted = LATEST + earlier
     unread, messages = chat.history.reach(wanted + LATEST), chat.history.messages
     hidden = max(0, max(0, unread + len(messages) - wanted) // LATEST * LATEST - unread)
     if hidden and messages[hidden].type == "ai":  # with its question
         hidden -= 1
     if unread + hidden:
         label = f"Show earlier messages ({unread + hidden:,})"
-        place.button(label, key="app.show_earlier", type="tertiary", on_click=_show_more, args=(chat,))
+        show_more = partial(chat.kept.update, earlier=earlier + MORE)
+        place.button(label, key="app.show_earlier", type="tertiary", on_click=show_more)
     return messages[hidden:]
-
-
-def _show_more(chat: Chat) -> None:
-    chat.kept["earlier"] = chat.kept.get("earlier", 0) + MORE
 
 
 def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
     """Draw an answer, to its end if it still grows, and return the row of buttons below it, which is still empty."""
     place, text, below = st.empty(), st.empty(), st.empty()
-    draw_steps = getattr(optional("chat.steps"), "drawer", _without_steps)(place)
+    steps = optional("chat.steps")  # else the whole place is for the answer's thoughts
+    draw_steps = steps.drawer(place) if steps else lambda *_: place
     turn = running_turn(chat.history)
     if turn and turn.answer is answer:
         below.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop", shortcut="esc")
@@ -68,11 +68,6 @@ def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
     if (turns := turns_of_session()) and turns[-1].answer is answer:  # of the others, it has been said
         row.announce(turns[-1].begun, *filter(None, notes), reads_answer=state.get("status") == "complete")
     return row
-
-
-def _without_steps(place: DeltaGenerator) -> Callable[..., DeltaGenerator]:
-    """Return what draws the tools that an answer called, in an app without any: the whole place is for its thoughts."""
-    return lambda *_: place
 
 
 def _follow(turn: Turn, draw_steps: Callable[..., DeltaGenerator], text: DeltaGenerator) -> None:

@@ -24,7 +24,6 @@ class _Chats:
         names: What the user has called each, deleted ones too, by session key; "" means its first question.
         open: The session key of the one that is open.
         deleted: The session keys of those that can be restored.
-        drawn: The titles that the sidebar shows.
         renamed: The session key of the one whose name is being changed, or "".
     """
 
@@ -32,7 +31,6 @@ class _Chats:
     names: dict[str, str]
     open: str
     deleted: list[str] = field(default_factory=list)
-    drawn: dict[str, str] = field(default_factory=dict)
     renamed: str = ""
 
     def kept(self) -> list[str]:
@@ -48,13 +46,12 @@ def choose(chat: Chat) -> None:
     if not chats or chats.first != chat.session_key:  # at first, and when settings.toml has another key
         key = chat.session_key
         chats = session()["conversations"] = _Chats(key, {key: ""}, key)
-    chats.drawn = {key: chats.title(key) for key in chats.kept()}
     with st.sidebar:
         full = len(chats.names) >= MAX_CHATS
         looks: Any = {"icon": ":material/edit_square:", "width": "stretch", "shortcut": "ctrl+shift+o"}
         st.button("New chat", key="app.new", on_click=_begin, args=(chats,), disabled=full, **looks)
         with st.container(key="app.chats", gap=None):
-            for key in chats.drawn:
+            for key in chats.kept():
                 _draw(chats, key)
         if chats.deleted:
             undo = ":material/undo:"
@@ -64,12 +61,12 @@ def choose(chat: Chat) -> None:
         note.caption(f"Reloading the page, a restart of the server or half a day offline ends your chats.{no_more}")
         note.html(STYLE_AND_SCRIPT, unsafe_allow_javascript=True)
     chat.session_key = chats.open
+    chat.kept["titled"] = _first_question(chats.open)
 
 
 def show_new_title(chat: Chat) -> None:
     """Draw the whole page again when the first question has given the chat its title."""
-    chats: _Chats = session()["conversations"]
-    if chats.drawn.get(chat.session_key) != chats.title(chat.session_key):
+    if chat.kept["titled"] != _first_question(chat.session_key):
         st.rerun()
 
 
@@ -79,14 +76,13 @@ def _first_question(key: str) -> str:
 
 
 def _draw(chats: _Chats, key: str) -> None:
-    title = plain(chats.drawn[key])
     if chats.renamed == key:
         name = chats.names[key] or _first_question(key)
-        field_key = f"app.name.{key}"
-        st.text_input("New name", name, key=field_key, on_change=_rename, args=(chats, key))
+        st.text_input("New name", name, key=f"app.name.{key}", on_change=_rename, args=(chats, key))
         st.button("Done", key="app.renaming_done", on_click=_rename, args=(chats, key))
         return
     row = st.container(horizontal=True, gap=None, wrap=False)
+    title = plain(chats.title(key))
     kind = "secondary" if key == chats.open else "tertiary"
     row.button(title, key=f"app.open.{key}", type=kind, width="stretch", on_click=_open, args=(chats, key))
     row.menu_button(
