@@ -41,18 +41,10 @@ def build_chain(
         await reply([one.model_copy(update={"content": _content(one.content, profile)}) for one in merged], config)
         return ""
 
-    prompt = ChatPromptTemplate.from_messages(
-        [
-            *([SystemMessage(system_prompt)] if system_prompt.strip() else []),
-            MessagesPlaceholder("history"),
-            ("human", "{question}"),
-        ]
-    )
+    system = [SystemMessage(system_prompt)] if system_prompt.strip() else []
+    prompt = ChatPromptTemplate.from_messages([*system, MessagesPlaceholder("history"), ("human", "{question}")])
     return RunnableWithMessageHistory(
-        prompt | RunnableLambda(answer),
-        lambda: history,
-        input_messages_key="question",
-        history_messages_key="history",
+        prompt | RunnableLambda(answer), lambda: history, input_messages_key="question", history_messages_key="history"
     )
 
 

@@ -9,13 +9,11 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 # How models mark their thinking, if the server leaves it in the answer; some servers swallow the opening mark.
 TAG = r"(?:[\w:]{0,20}think\w{0,20}|thoughts?|reasoning)"
 OPENING = re.compile(
-    rf"<{TAG}>|\[THINK\]|\u25c1think\u25b7|<\|(?:START_THINKING|begin_of_thought|channel\|>analysis<\|message)\|>",
-    re.IGNORECASE,
+    rf"(?i)<{TAG}>|\[THINK\]|\u25c1think\u25b7|<\|(?:START_THINKING|begin_of_thought|channel\|>analysis<\|message)\|>"
 )
 CLOSING = re.compile(
-    rf"</{TAG}>|\[/THINK\]|\u25c1/think\u25b7|<\|(?:END_THINKING|end_of_thought)\|>"
-    r"|<\|end\|>(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>",
-    re.IGNORECASE,
+    rf"(?i)</{TAG}>|\[/THINK\]|\u25c1/think\u25b7|<\|(?:END_THINKING|end_of_thought)\|>"
+    r"|<\|end\|>(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>"
 )
 
 

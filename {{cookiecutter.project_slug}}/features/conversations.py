@@ -85,16 +85,9 @@ def _draw(chats: _Chats, key: str) -> None:
     title = plain(chats.title(key))
     kind = "secondary" if key == chats.open else "tertiary"
     row.button(title, key=f"app.open.{key}", type=kind, width="stretch", on_click=_open, args=(chats, key))
-    row.menu_button(
-        f"Options of {title}",
-        ["Rename", "Delete"],
-        icon=":material/more_vert:",
-        help="Rename or delete",
-        type="tertiary",
-        key=f"app.menu.{key}",
-        on_click=_act,
-        args=(chats, key),
-    )
+    looks: Any = {"icon": ":material/more_vert:", "help": "Rename or delete", "type": "tertiary"}
+    menu, options = f"Options of {title}", ["Rename", "Delete"]
+    row.menu_button(menu, options, key=f"app.menu.{key}", on_click=_act, args=(chats, key), **looks)
 
 
 # A second click may come before the page has changed: what it was meant for may be gone.

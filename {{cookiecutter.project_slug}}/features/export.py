@@ -30,18 +30,13 @@ def offer(chat: Chat) -> None:
     chat.history.reach()
     messages = chat.history.messages  # not a copy: the chat goes on after this is drawn
     begun = _has_begun(messages)
+    why = "Start a new chat to import: importing here would overwrite this one." if begun else None
     with expander:
         looks: Any = {"on_click": "ignore", "width": "stretch"}
         st.download_button("Export as Markdown", lambda: _to_markdown(messages), "chat.md", "text/markdown", **looks)
         st.download_button("Export as JSON", lambda: _to_json(messages), "chat.json", "application/json", **looks)
         st.file_uploader(
-            "Import JSON",
-            "json",
-            key="app.import",
-            on_change=_import,
-            args=(chat,),
-            disabled=begun,
-            help="Start a new chat to import: importing here would overwrite this one." if begun else None,
+            "Import JSON", "json", key="app.import", on_change=_import, args=(chat,), disabled=begun, help=why
         )
         if problem := chat.kept.pop("import_problem", ""):
             st.error(problem)

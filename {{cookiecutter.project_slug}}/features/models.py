@@ -4,8 +4,7 @@ import importlib
 from fnmatch import fnmatch
 from typing import Any
 
-import streamlit as st
-
+from chat import choice
 from chat.model import ChatModel
 from chat.session import Chat
 
@@ -16,29 +15,12 @@ def choose(chat: Chat) -> None:
     profiles = {name: profile for name, profile in _profiles().items() if _is_offered(name, profile, model)}
     if not profiles:
         return
-    default = model["name"]
-    names = [default, *sorted(profiles.keys() - {default})]
-    chosen = chat.kept.get("model", default)
-    chosen = chosen if chosen in names else default
-    key = f"app.model.{chat.session_key}.{default}"  # another field for another chat, and when the default has changed
-    st.sidebar.selectbox(
-        "Model",
-        names,
-        index=names.index(chosen),
-        key=key,
-        format_func=lambda name: _label(name, profiles.get(name, {})),
-        on_change=_choose,
-        args=(chat, key, names),
-    )
+    names = [model["name"], *sorted(profiles.keys() - {model["name"]})]
+    chosen = choice.choose(chat, "model", names, lambda name: _label(name, profiles.get(name, {})))
     arguments = dict(model.get("arguments", {}))
     if not profiles.get(chosen, {}).get("temperature", True):
         arguments.pop("temperature", None)
     chat.settings = {**chat.settings, "model": {**model, "name": chosen, "arguments": arguments}}
-
-
-def _choose(chat: Chat, key: str, names: list[str]) -> None:
-    if (name := st.session_state[key]) in names:
-        chat.kept["model"] = name if name != names[0] else ""  # then one that settings.toml names later counts
 
 
 def _profiles() -> dict[str, Any]:

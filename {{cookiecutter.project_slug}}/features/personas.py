@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from chat import choice
 from chat.errors import ChatError
 from chat.files import MAX_CHARS
 from chat.message import clean
@@ -13,24 +14,11 @@ NOT_OTHER_PERSONAS = {"system", "greeting", "starters"}
 
 def choose(chat: Chat) -> None:
     """Draw the choice, and let the chat use the persona that was chosen for it."""
-    names = _names()
-    name = chat.kept.get("persona", "system")
-    name = name if name in names else "system"  # its file has gone
+    name = choice.choose(chat, "persona", _names(), _title)
     edited: dict[str, str] = chat.kept.setdefault("edited_prompts", {})
     chat.read_system_prompt = lambda: edited[name] if name in edited else read_prompt(name)
-    key = f"app.persona.{chat.session_key}"
-    with st.sidebar:
-        st.selectbox(
-            "Persona",
-            names,
-            index=names.index(name),
-            key=key,
-            format_func=_title,
-            on_change=_choose,
-            args=(chat, key, names),
-        )
-        label = "Edit the prompt (edited)" if name in edited else "Edit the prompt"
-        st.button(label, icon=":material/edit:", width="stretch", on_click=_open_editor, args=(chat, True))
+    label = "Edit the prompt (edited)" if name in edited else "Edit the prompt"
+    st.sidebar.button(label, icon=":material/edit:", width="stretch", on_click=_open_editor, args=(chat, True))
     if chat.kept.get("editing_prompt"):
         st.dialog("Edit the prompt", width="medium", on_dismiss=lambda: _open_editor(chat, False))(_edit)(chat, name)
 
@@ -41,11 +29,6 @@ def _names() -> list[str]:
 
 def _title(name: str) -> str:
     return "Default" if name == "system" else name.replace("_", " ").replace("-", " ").capitalize()
-
-
-def _choose(chat: Chat, key: str, names: list[str]) -> None:
-    if (name := st.session_state[key]) in names:
-        chat.kept["persona"] = name
 
 
 def _open_editor(chat: Chat, is_open: bool) -> None:

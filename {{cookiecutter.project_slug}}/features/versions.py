@@ -16,14 +16,11 @@ from chat.turn import running_turn, start
 
 Version = list[BaseMessage]  # a question and its answer
 
-HERE = Path(__file__)
 HIDE_THE_QUESTION = ".stChatMessage:has([class*=st-key-app-edit]) div:has(> .stText) { display: none }"
-_editor = st.components.v2.component(
-    "edit_question",
-    html=HERE.with_suffix(".html").read_text(encoding="utf-8"),
-    css=HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=HERE.with_suffix(".js").read_text(encoding="utf-8"),
-)
+PARTS: Any = {
+    kind: Path(__file__).with_suffix(f".{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+}
+_editor = st.components.v2.component("edit_question", **PARTS)
 
 
 def offer(row: Row, message: BaseMessage, chat: Chat) -> None:

@@ -8,6 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from chat import choice
 from chat import settings as files
 from chat.session import Chat
 from features import personas
@@ -77,7 +78,7 @@ def test_a_save_that_was_not_offered_writes_nothing(folder: Path, name: str, tex
 def test_a_persona_that_was_not_offered_is_not_chosen(folder: Path) -> None:
     chat = Chat(session_key="without a page")
     st.session_state["field"] = "../secret"
-    personas._choose(chat, "field", personas._names())
+    choice._keep(chat, "persona", "field", personas._names())
     assert chat.kept.get("persona") is None
 
 
