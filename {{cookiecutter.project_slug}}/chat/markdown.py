@@ -4,73 +4,69 @@ import re
 from functools import lru_cache
 
 from markdown_it import MarkdownIt, rules_block, rules_inline
+from markdown_it.token import Token
 
 END = "\uffff"  # the end of an answer that still grows
 PART = 4_000  # characters
 
-# What Streamlit's Markdown has beside GitHub's, and math as models write it.
-OWN = re.compile(
-    r"""(?xs)
-    # Math: \(…\), $…$, \[…\], $$…$$ and \begin{align}…. A price is none, nor are $HOME/$USER.
-    \\\((?!\s*\\\))(?P<round>(?:\\\\|\\(?![()])|[^\\`])++)\\\)
-    | (?P<tex>(?=\$[^$`\\]*\\[a-zA-Z{|,]))?  # with a command of TeX's, it is math in any place
-        (?(tex)|(?<![a-zA-Z0-9])(?!\$\d[^\s$]*\s[^$]*?[^\W\d_]{2}))
-        \$(?![\s$])(?P<dollar>(?:\\.|(?(tex)[^\\$`]|[^\\$`\n]))++)(?<!\s)\$
-        (?(tex)|(?![\d{])(?:(?<![^\w)\]}'!]\$)|(?![a-zA-Z_])))
-    | (?P<display>
-        \\\[(?!\s*\\\])(?P<square>(?:\\\\|\\(?![\[\]])|[^\\`])++)\\\]
-        | (?<!\$)\$\$(?!\$|\s*\$\$)(?P<dollars>(?:\\.|[^\\$`]|\$(?!\$))++)\$\$(?!\$)
-        | (?P<environment>\\begin\{(?P<kind>(?:equation|align|gather)\*?)\}
-            (?:[^\\`]|\\(?!begin\{(?:equation|align|gather)\b|end\{(?P=kind)\}))*+\\end\{(?P=kind)\}))
-
-    # What is not closed yet, in an answer that grows.
-    | (?P<begun>
-        (?:\\\((?:\\\\|\\(?![()])|[^\\`])*+|\\\[(?:\\\\|\\(?![\[\]])|[^\\`])*+|\$\$(?:\\.|[^\\$`]|\$(?!\$))*+
-            |\\begin\{(?:equation|align|gather)\b(?:[^\\`]|\\(?!begin\{(?:equation|align|gather)\b))*+)
-        (?<=\uffff)\Z)
-    | (?P<code_begun>(?<!`)(?P<ticks>`+)(?!`)(?!.*?(?<!`)(?P=ticks)(?!`)).*+(?<=\uffff)\Z)
-
-    # Streamlit's own: emoji and icons, :red[…] and its like, arrows and signs, math and ~…~ where none was meant.
-    | (?P<icon>(?<!`)`(?P<before>[^`\n]*:)(?P<after>material/[^`\n]*)`(?!`))
-    | (?P<address>(?:(?<=http)|(?<=https)):/[^\s<>"`\[\]\\^|\x7f-\U0010ffff]*)
-    | (?P<shortcode>:(?=[\w+-]++:)(?=[^\Wa-zA-Z_]*+[a-zA-Z_+-]|100:|1234:))
-    | (?P<colon>:(?=[\w:]))
-    | (?P<sign>(?<![-\w<=>~])(?:->|<-|--|[<>]=)(?![-\w<=>~]))
-    | (?P<about>(?<![-\w<=>~])~=(?![-\w<=>~]))
-    | (?P<arrow>(?<![-\w<=>~])<->(?![-\w<=>~]))
-    | (?P<escaped>\$|(?<![~/])~(?!~))
-
-    # A tag, which Streamlit shows as text, does not make text of the lines below it.
-    | (?P<tag>(?<![^\n])<(?=[a-zA-Z/!?])(?![^\s<>]*[:@]))
-
-    # Bold, italic and struck out beside the punctuation of languages that write no spaces.
-    | (?P<closing>(?<=[^\w\s\x00-\x7f])(?:\*++|~~)(?=\w)|(?<=[^\w\s*~])(?:\*++|~~)(?=[^\W\x00-\x7f]))
-    | (?P<opening>(?<=[^\W\x00-\x7f])(?:\*++|~~)(?=[^\w\s])|(?<=\w)(?:\*++|~~)(?=[^\w\s\x00-\x7f]))
-
-    # The lines of a poem, but not the second line of a table.
-    | (?P<row>\n(?=[:|\ \t]*-)[-:|][-:|\ \t]*(?=\n|\Z))
-    | (?P<line>\n)
-    """
-)
-# What is written instead. Nothing is seen of ":small[]", but Streamlit takes no code for one that it stands within.
-WRITTEN = {
-    "math": "${0}${3}",
-    "math $": "$$ {0} $${3}",
-    "alone": "$${2}{0}{2}$${2}",
-    "begun": "`{0}`",
-    "code_begun": "{0}{1[ticks]}",
-    "icon": "`{1[before]}`:small[]`{1[after]}`",
-    "shortcode": "&#58;:small[]",
-    "colon": "&#58;",
-    "sign": "{0[0]}:small[]{0[1]}",
-    "about": "\\~:small[]=",
-    "arrow": "<:small[]-:small[]>",
-    "escaped": "\\{0}",
-    "tag": "\\<",
-    "closing": "{0}:small[]",
-    "opening": ":small[]{0}",
-    "line": "  {0}",
+# Patterns, in which white space means nothing. In a formula is no code, and "\\" begins none of the marks at its end.
+MATH = {
+    # \(…\)
+    "round": r"\\\( (?!\s*\\\)) (?: \\\\ | \\(?![()]) | [^\\`] )++ \\\)",
+    # $…$ with a command of TeX's in it, wherever it stands
+    "tex": r"(?=\$[^$`\\]*\\[a-zA-Z{|,]) \$(?![\s$]) (?:\\.|[^\\$`])++ (?<!\s)\$",
+    # other $…$, but for prices ($5 or $10, US$5, 5$) and variables ($HOME/$USER)
+    "dollar": r"(?<![a-zA-Z0-9]) (?!\$\d[^\s$]*\s[^$]*?[^\W\d_]{2}) \$(?![\s$]) (?:\\.|[^\\$`\n])++ (?<!\s)\$"
+    r"(?![\d{]) (?: (?<![^\w)\]}'!]\$) | (?![a-zA-Z_]) )",
+    # \[…\], $$…$$ and \begin{align}…\end{align}
+    "square": r"\\\[ (?!\s*\\\]) (?: \\\\ | \\(?![\[\]]) | [^\\`] )++ \\\]",
+    "dollars": r"(?<!\$)\$\$ (?!\$|\s*\$\$) (?: \\. | [^\\$`] | \$(?!\$) )++ \$\$(?!\$)",
+    "environment": r"\\begin\{(?P<kind>(?:equation|align|gather)\*?)\}"
+    r"(?: [^\\`] | \\(?! begin\{(?:equation|align|gather)\b | end\{(?P=kind)\} ) )*+ \\end\{(?P=kind)\}",
+    # what is not closed yet, in an answer that grows
+    "begun": r"(?: \\\( (?: \\\\ | \\(?![()]) | [^\\`] )*+ | \\\[ (?: \\\\ | \\(?![\[\]]) | [^\\`] )*+"
+    r"| \$\$ (?: \\. | [^\\$`] | \$(?!\$) )*+"
+    r"| \\begin\{(?:equation|align|gather)\b (?: [^\\`] | \\(?!begin\{(?:equation|align|gather)\b) )*+ ) (?<=\uffff)\Z",
 }
+# How long the marks around each are, and which may stand on lines of their own.
+MARKS = {"round": 2, "tex": 1, "dollar": 1, "square": 2, "dollars": 2, "environment": 0, "begun": 0}
+ALONE = {"square", "dollars", "environment", "begun"}
+
+# What else Streamlit's Markdown has beside GitHub's: a pattern, and what is written instead, where {0} is the text.
+# Nothing is seen of ":small[]", but Streamlit takes no code for one that it stands within.
+CODES = {
+    "code_begun": (r"(?<!`)(?P<ticks>`+)(?!`) (?!.*?(?<!`)(?P=ticks)(?!`)) .*+ (?<=\uffff)\Z", "{0}{1[ticks]}"),
+    # Icons, also in code; emoji, except in an address; :red[…] and its like.
+    "icon": (
+        r"(?<!`)` (?P<before>[^`\n]*:) (?P<after>material/[^`\n]*) `(?!`)",
+        "`{1[before]}`:small[]`{1[after]}`",
+    ),
+    "address": (r"(?: (?<=http) | (?<=https) ) :/[^\s<>\"`\[\]\\^|\x7f-\U0010ffff]*", "{0}"),
+    "shortcode": (r": (?=[\w+-]++:) (?=[^\Wa-zA-Z_]*+[a-zA-Z_+-]|100:|1234:)", "&#58;:small[]"),
+    "colon": (r": (?=[\w:])", "&#58;"),
+    # Arrows and signs; math and ~…~ where none was meant.
+    "sign": (r"(?<![-\w<=>~]) (?:->|<-|--|[<>]=) (?![-\w<=>~])", "{0[0]}:small[]{0[1]}"),
+    "about": (r"(?<![-\w<=>~]) ~= (?![-\w<=>~])", "\\~:small[]="),
+    "arrow": (r"(?<![-\w<=>~]) <-> (?![-\w<=>~])", "<:small[]-:small[]>"),
+    "escaped": (r"\$ | (?<![~/])~(?!~)", "\\{0}"),
+    # A tag, which Streamlit shows as text, does not make text of the lines below it.
+    "tag": (r"(?<![^\n])< (?=[a-zA-Z/!?]) (?![^\s<>]*[:@])", "\\<"),
+    # Bold, italic and struck out beside the punctuation of languages that write no spaces.
+    "closing": (
+        r"(?<=[^\w\s\x00-\x7f]) (?:\*++|~~) (?=\w) | (?<=[^\w\s*~]) (?:\*++|~~) (?=[^\W\x00-\x7f])",
+        "{0}:small[]",
+    ),
+    "opening": (
+        r"(?<=[^\W\x00-\x7f]) (?:\*++|~~) (?=[^\w\s]) | (?<=\w) (?:\*++|~~) (?=[^\w\s\x00-\x7f])",
+        ":small[]{0}",
+    ),
+    # The lines of a poem, but not the second line of a table.
+    "row": (r"\n (?=[:|\ \t]*-) [-:|] [-:|\ \t]* (?=\n|\Z)", "{0}"),
+    "line": (r"\n", "  {0}"),
+}
+PATTERNS = MATH | {name: pattern for name, (pattern, _) in CODES.items()}
+OWN = re.compile("|".join(f"(?P<{name}>{PATTERNS[name]})" for name in PATTERNS), re.VERBOSE | re.DOTALL)
+FENCE_AT_END = re.compile(r"(?:\A|(?<=\n))[ >\t]*(?:```|~~~)[^\n`]*\n?\Z")
 
 
 def plain(text: str) -> str:
@@ -95,55 +91,80 @@ def as_streamlit_markdown(text: str, growing: bool = False) -> str:
         growing: Whether more may come: half a formula is shown as code, half a fence not at all.
     """
     if growing:  # a fence with nothing below it would be an empty box
-        text = re.sub(r"(?:\A|(?<=\n))[ >\t]*(?:```|~~~)[^\n`]*\n?\Z", "", text).rstrip("`~$\\*_-=") + END
+        text = FENCE_AT_END.sub("", text).rstrip("`~$\\*_-=") + END
     text = re.sub("\r\n?", "\n", text).replace("\0", "\ufffd")
     # Streamlit strips a text: code that is indented does not come first.
-    parts, at, size = ["[//]: #\n\n" * text.lstrip("\n").startswith(("    ", "\t"))], 0, PART
+    parts = ["[//]: #\n\n" * text.lstrip("\n").startswith(("    ", "\t"))]
+    at, size = 0, PART
     while at + size < len(text):
         piece = text[at : at + size].rpartition("\n")[0].rstrip() + END
         part, length = (_kept_part if size == PART else _part)(piece, True)
-        parts, at, size = [*parts, part], at + length, PART if length else 2 * size
-    return "".join([*parts, (_part if growing or size > PART else _kept_part)(text[at:], False)[0]]).replace(END, "")
+        parts.append(part)
+        at, size = at + length, PART if length else 2 * size  # one block may be longer than a part
+    parts.append((_part if growing or size > PART else _kept_part)(text[at:], False)[0])
+    return "".join(parts).replace(END, "")
 
 
 def _part(text: str, cut: bool) -> tuple[str, int]:
     """Return Markdown and how much of the text it shows: all, or what ends before the last block, which may go on."""
     lines, tokens = text.split("\n"), PARSER.parse(text)
-    lines = lines[: max([0, *(block.map[0] for block in tokens if block.map and not block.level)])] if cut else lines
+    if cut:
+        lines = lines[: max([0, *(block.map[0] for block in tokens if block.map and not block.level)])]
     length = sum(len(line) + 1 for line in lines)
-    for token in reversed(tokens):
+    for token in reversed(tokens):  # a formula may take more lines than before
         if token.type == "inline" and token.content and token.map and token.map[0] < len(lines):
-            (first, last), rows = token.map, re.sub(r"\n[ \t]+", "\n", token.content).split("\n")
-            heads = [line[: line.rfind(row)] for line, row in zip(lines[first:last], rows, strict=True)]
-            letters = [letter for head, row in zip(heads, rows, strict=True) for letter in ("\n" + head, *row)][1:]
-            end = token.tag and "\n" + re.sub(r"[^>\t]", " ", heads[0])
-            PARSER.inline.parse("\n".join(rows), PARSER, {"letters": letters, "end": end}, [])
-            lines[first:last] = [heads[0] + "".join(letters).removesuffix(end)]
+            first, last = token.map
+            lines[first:last] = [_block(token, lines[first:last])]
     return "\n".join(lines + [""] * cut), length
 
 
 _kept_part = lru_cache(maxsize=1_000)(_part)
 
 
+def _block(token: Token, lines: list[str]) -> str:
+    """Return the lines of a block, written anew behind what makes each a part of a list or a quotation."""
+    texts = re.sub(r"\n[ \t]+", "\n", token.content).split("\n")
+    heads = [line[: line.rfind(text)] for line, text in zip(lines, texts, strict=True)]
+    characters = [one for head, text in zip(heads, texts, strict=True) for one in ("\n" + head, *text)][1:]
+    end = token.tag and "\n" + re.sub(r"[^>\t]", " ", heads[0])  # of a line within a formula that stands alone
+    PARSER.inline.parse("\n".join(texts), PARSER, {"characters": characters, "end": end}, [])
+    return heads[0] + "".join(characters).removesuffix(end)
+
+
 def _rewrite(state: rules_inline.StateInline, silent: bool) -> bool:
     """Write anew what the parser has found to be text, not code."""
     found = OWN.match(state.src, state.pos, state.posMax)
     if found and not silent:
-        letters, end, name, (start, stop) = state.env["letters"], state.env["end"], found.lastgroup or "", found.span()
-        old, apart = "".join(letters[start:stop]), ":small[]" * state.src.startswith(tuple("$\\0123456789"), stop)
-        if math := next(filter(None, found.group("round", "dollar", "square", "dollars", "environment", "begun")), ""):
-            shown = "alone" if end and not start else "" if found["kind"] else "math $" if "$" in math else "math"
-            name = name if name == "begun" else shown
-            old = (end if name == "alone" else " ").join(filter(None, map(str.strip, math.split("\n"))))
-        letters[start:stop] = [WRITTEN.get(name, "{0}").format(old, found, end, apart), *[""] * (stop - start - 1)]
+        characters, name, (start, stop) = state.env["characters"], found.lastgroup or "", found.span()
+        if name in MATH:
+            written = _math(found, state.env["end"])
+        else:
+            written = CODES[name][1].format("".join(characters[start:stop]), found)
+        characters[start:stop] = [written, *[""] * (stop - start - 1)]
     state.pos = found.end() if found else state.pos
     return bool(found)
+
+
+def _math(found: re.Match[str], end: str) -> str:
+    """Return a formula as Streamlit has it: between $, or between $$ on lines of its own."""
+    name = found.lastgroup or ""
+    inside = found[0][MARKS[name] : len(found[0]) - MARKS[name]]
+    lines = [line.strip() for line in inside.split("\n") if line.strip()]
+    formula = " ".join(lines)
+    if name == "begun":
+        return f"`{formula}`"
+    if end and not found.start():
+        return f"$${end}{end.join(lines)}{end}$${end}"
+    if name == "environment":
+        return formula
+    apart = ":small[]" * found.string.startswith(tuple("$\\0123456789"), found.end())
+    return (f"$$ {formula} $$" if "$" in formula else f"${formula}$") + apart
 
 
 def _lines_of_math(state: rules_block.StateBlock, first: int, end: int, silent: bool) -> bool:
     """Take the lines of a formula together, which may look like headings and lists."""
     found = OWN.match(state.src, state.bMarks[first] + state.tShift[first], state.eMarks[end - 1])
-    taken = found is not None and found.lastgroup in ("display", "begun") and not state.is_code_block(first)
+    taken = found is not None and found.lastgroup in ALONE and not state.is_code_block(first)
     if found and taken and not silent:
         token = state.push("inline", "math", 0)
         state.line = first + found[0].count("\n") + 1
