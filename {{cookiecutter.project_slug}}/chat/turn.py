@@ -88,18 +88,22 @@ class Turn:
             with self._changed:
                 self._changed.wait_for(partial(self._is_urgent, visible, event_waits), pause)
 
-    def _visible(self) -> tuple[str, ...]:
-        with self._changed:
-            self._join()
-        return self.answer.text, self._state.get("thinking", ""), self.note, "ending" * ending.is_set()
+    def stop(self) -> None:
+        """End the answer as it stands, and the request to the provider with it."""
+        self._end("stopped")
+        self._task.cancel()
 
     def snapshot(self) -> tuple[bool, AIMessage]:
         """Return whether the answer goes on, and what it has grown to."""
         with self._changed:
             self._join()
-            state: dict[str, Any] = dict(self._state)
-            state |= {"steps": [*map(dict, state["steps"])]} if "steps" in state else {}
-            return self.running, self.answer.model_copy(update={"response_metadata": state})
+            return self.running, self.answer.model_copy(deep=True)
+
+    def _visible(self) -> tuple[str, ...]:
+        """Return what the page shows of the answer, with all that has come."""
+        with self._changed:
+            self._join()
+        return self.answer.text, self._state.get("thinking", ""), self.note, "ending" * ending.is_set()
 
     def _join(self) -> None:
         """Put what has come into the answer."""
@@ -120,15 +124,6 @@ class Turn:
 
     def _length(self) -> int:
         return self._words.tell() + self._thoughts.tell()
-
-    def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
-        """Return messages as a model is sent them."""
-        return messages
-
-    def stop(self) -> None:
-        """End the answer as it stands, and the request to the provider with it."""
-        self._end("stopped")
-        self._task.cancel()
 
     async def _ask(self) -> None:
         try:
@@ -191,6 +186,10 @@ class Turn:
         history = InMemoryChatMessageHistory(messages=[*opening, *seen])
         chain = build_chain(model, system_prompt, history, partial(self._reply, model), files_of(self.question))
         await chain.ainvoke({"question": text_of(self.question)})
+
+    def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        """Return messages as a model is sent them."""
+        return messages
 
     async def _reply(self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig) -> None:
         """Let the model answer; the chain ends here."""

@@ -42,10 +42,8 @@ class _Chats:
 
 def choose(chat: Chat) -> None:
     """Draw the list, and switch the chat to the conversation that is open."""
-    chats: _Chats | None = session().get("conversations")
-    if not chats or chats.first != chat.session_key:  # at first, and when settings.toml has another key
-        key = chat.session_key
-        chats = session()["conversations"] = _Chats(key, {key: ""}, key)
+    first = chat.session_key  # settings.toml may have another one some day
+    chats: _Chats = session().setdefault(f"conversations of {first}", _Chats(first, {first: ""}, first))
     with st.sidebar:
         full = len(chats.names) >= MAX_CHATS
         looks: Any = {"icon": ":material/edit_square:", "width": "stretch", "shortcut": "ctrl+shift+o"}

@@ -1,5 +1,7 @@
 """Personas: each file in prompts/ is one. A chat has its own, and may use an edited prompt."""
 
+from functools import partial
+
 import streamlit as st
 
 from chat import choice
@@ -18,9 +20,11 @@ def choose(chat: Chat) -> None:
     edited: dict[str, str] = chat.kept.setdefault("edited_prompts", {})
     chat.read_system_prompt = lambda: edited[name] if name in edited else read_prompt(name)
     label = "Edit the prompt (edited)" if name in edited else "Edit the prompt"
-    st.sidebar.button(label, icon=":material/edit:", width="stretch", on_click=_open_editor, args=(chat, True))
+    open_editor = partial(chat.kept.update, editing_prompt=True)
+    st.sidebar.button(label, icon=":material/edit:", width="stretch", on_click=open_editor)
     if chat.kept.get("editing_prompt"):
-        st.dialog("Edit the prompt", width="medium", on_dismiss=lambda: _open_editor(chat, False))(_edit)(chat, name)
+        close = partial(chat.kept.update, editing_prompt=False)
+        st.dialog("Edit the prompt", width="medium", on_dismiss=close)(_edit)(chat, name)
 
 
 def _names() -> list[str]:
@@ -29,10 +33,6 @@ def _names() -> list[str]:
 
 def _title(name: str) -> str:
     return "Default" if name == "system" else name.replace("_", " ").replace("-", " ").capitalize()
-
-
-def _open_editor(chat: Chat, is_open: bool) -> None:
-    chat.kept["editing_prompt"] = is_open
 
 
 def _edit(chat: Chat, name: str) -> None:
@@ -61,12 +61,12 @@ def _edit(chat: Chat, name: str) -> None:
 def _use(chat: Chat, name: str, key: str) -> None:
     if isinstance(text := st.session_state.get(key), str):
         chat.kept["edited_prompts"][name] = clean(text)
-    _open_editor(chat, False)
+    chat.kept["editing_prompt"] = False
 
 
 def _revert(chat: Chat, name: str) -> None:
     chat.kept["edited_prompts"].pop(name, None)
-    _open_editor(chat, False)
+    chat.kept["editing_prompt"] = False
 
 
 def _save(chat: Chat, name: str, key: str) -> None:

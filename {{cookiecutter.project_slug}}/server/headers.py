@@ -42,5 +42,4 @@ class SecurityHeaders:
                     headers["Content-Security-Policy"] = "; ".join(policy)
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
-        return None
+        return await self.app(scope, receive, send_with_headers)
