@@ -51,9 +51,12 @@ async def _answer(body: bytes, writer: asyncio.StreamWriter) -> None:
     for number in range(1, tokens + 1):
         await asyncio.sleep(begin + seconds * number / tokens - time.monotonic())
         word = random.choice(WORDS) if number < tokens else f" {name}."
-        words.append(f"{name}@{time.monotonic():.6f}" if number == 1 else word)
+        word = f"{name}@{time.monotonic():.6f}" if number == 1 else word
         if streaming:
-            _write_chunk(writer, _event(words[-1]))
+            _write_chunk(writer, _event(word))
+            await writer.drain()  # a million words are read more slowly than they are written
+        else:
+            words.append(word)
     if streaming:
         end = _event("", choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}]) + _event(
             "", choices=[], usage=usage

@@ -30,6 +30,7 @@ OPENING_SECONDS = 0.5  # then the next page opens all the same: this one waits f
 ABSENCE_SECONDS = 60
 MOST_ABSENT = 1000
 MOST_COME_BACK = 32
+MOST_IN_LINE = 500  # of new pages; a browser that is turned away tries again by itself
 # What our page sends. Of the rest, "clear cache" takes away what all sessions share, and some of it writes files.
 WANTED = {"rerun_script", "app_heartbeat", "file_urls_request", "deferred_file"}
 REDRAW = {"type": "websocket.receive", "bytes": BackMsg(rerun_script=ClientState()).SerializeToString()}
@@ -79,7 +80,8 @@ class _Session:
                 await asyncio.wait_for(self.over.wait(), OPENING_SECONDS)
             _opening.release()
 
-        await _opening.acquire()
+        async with _line:
+            await _opening.acquire()
         self.opening = asyncio.create_task(let_the_next_one_in())
 
 
@@ -87,6 +89,7 @@ _sessions: WeakValueDictionary[str, _Session] = WeakValueDictionary()  # by Stre
 _opening = asyncio.Lock()
 _coming_back = asyncio.Semaphore(MOST_COME_BACK)
 _absent = asyncio.Semaphore(MOST_ABSENT)
+_line = asyncio.Semaphore(MOST_IN_LINE)
 
 
 def watch_for_events(changed: threading.Condition) -> Callable[[], bool]:
@@ -119,6 +122,8 @@ class OneEventAtATime:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket" or not scope["path"].endswith("/_stcore/stream"):
             return await self.app(scope, receive, send)
+        if _line.locked():
+            return await send({"type": "websocket.close"})
         await asyncio.to_thread(self.wait_until_ready)
         connection = _Connection(receive, send, "".join(scope["subprotocols"][2:3]))
         return await connection.pass_through(partial(self.app, scope))
@@ -136,6 +141,7 @@ class _Connection:
     def __init__(self, receive: Receive, send: Send, returning: str) -> None:
         self._receive, self._send, self._returning = receive, send, returning
         self._session = _sessions.setdefault(returning, _Session()) if returning else _Session()
+        self._ahead: asyncio.Future[Message] | None = None  # what the browser sends next, if that was asked for
         self._last = ""  # the type of the message that Streamlit has received last
         self._inside = asyncio.Event()  # set when Streamlit has taken it in, or it has ended
         self._gone = asyncio.Event()  # set when it has ended
@@ -163,7 +169,8 @@ class _Connection:
         # What a browser sends to a session that is gone counts only once the new one's page is drawn.
         lost = first and self._returning and not _resume(self._returning)
         while True:
-            message, event = REDRAW if lost else await self._receive(), BackMsg()
+            message, event = REDRAW if lost else await (self._ahead or self._receive()), BackMsg()
+            self._ahead = None
             with suppress(DecodeError):
                 event.ParseFromString(message.get("bytes") or b"")
             if _is_wanted(event) or message["type"] != "websocket.receive":
@@ -175,9 +182,20 @@ class _Connection:
         elif event.HasField("rerun_script"):
             await self._session.rest()
             self._session.over.clear()
-            if first:
-                await self._session.open()
+            if first and await self._goes_before_its_turn():
+                self._session.over.set()
+                return await self._enter()
         return message
+
+    async def _goes_before_its_turn(self) -> bool:
+        """Wait for the turn to draw the page, and say whether the browser went away before it came."""
+        turn = asyncio.ensure_future(self._session.open())
+        self._ahead = asyncio.ensure_future(self._receive())
+        await asyncio.wait({turn, self._ahead}, return_when=asyncio.FIRST_COMPLETED)
+        if not turn.done() and self._ahead.result()["type"] == "websocket.disconnect":
+            return turn.cancel()
+        await turn
+        return False
 
     async def _end(self) -> None:
         """Wait for the end of the run, and for the browser, which may come back soon: then Streamlit is told."""

@@ -62,7 +62,9 @@ async def connect(
     received, coming = [], iter(events)
 
     async def receive() -> Any:
-        return next(coming)
+        for event in coming:
+            return event
+        await asyncio.Event().wait()
 
     async def send(message: Any) -> None:
         received.append(message)
@@ -314,6 +316,50 @@ def test_pages_open_one_after_the_other() -> None:
 
     asyncio.run(both())
     assert order == ["one opens", "one is open", "two opens", "two is open"]
+
+
+def test_who_goes_before_the_page_is_drawn_holds_up_nobody() -> None:
+    order: list[str] = []
+
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        assert await receive() == COMES
+        message = await receive()
+        if message == GONE:
+            order.append("gone")
+            return
+        order.append(brought(message))
+        if order[-1] == "first":
+            await has_gone.wait()
+        await send(OVER)
+
+    async def all_three() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(connect(streamlit, [COMES, event("first")]))
+            await group.create_task(connect(streamlit, [COMES, event("tab that is closed at once"), GONE]))
+            has_gone.set()
+            group.create_task(connect(streamlit, [COMES, event("last")]))
+
+    has_gone = asyncio.Event()
+    asyncio.run(all_three())
+    assert order == ["first", "gone", "last"]
+
+
+def test_what_comes_while_a_page_waits_for_its_turn_enters_after_it() -> None:
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        assert await receive() == COMES
+        assert brought(await receive()) == "one"
+        await send(OVER)
+        assert brought(await receive()) == "two"
+
+    asyncio.run(connect(streamlit, [COMES, event("one"), event("two")]))
+
+
+def test_of_too_many_new_pages_some_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def streamlit(*_: Any) -> None:
+        raise AssertionError("it has entered")
+
+    monkeypatch.setattr(gate, "_line", asyncio.Semaphore(0))
+    assert asyncio.run(connect(streamlit, [COMES])) == [{"type": "websocket.close"}]
 
 
 @pytest.mark.parametrize("scope", [{"type": "http", "path": "/"}, {"type": "websocket", "path": "/mine"}])
