@@ -116,12 +116,12 @@ HOSTILE: list[Callable[[Hostile], Awaitable[None]]] = [
 ]
 
 
-async def be_friendly(port: int, until: float, turns: list[Turn], errors: Counter[str]) -> None:
+async def be_friendly(port: int, until: float, openings: list[float], turns: list[Turn], errors: Counter[str]) -> None:
     """Ask and read, until it is time to go."""
     while time.monotonic() < until:
         user = StreamlitUser(port)
         try:
-            await user.open()
+            openings.append(await user.open())
             for _ in range(random.randint(3, 12)):
                 await asyncio.sleep(random.uniform(1, 6))
                 turns.append(await user.ask(100, 2))
@@ -152,10 +152,11 @@ async def visit(server: Process, minutes: float, friendly: int, hostile: int) ->
     """Let them come, and print what the friendly ones saw and how much memory it took."""
     begin = time.monotonic()
     until = begin + minutes * 60
+    openings: list[float] = []
     turns: list[Turn] = []
     errors: Counter[str] = Counter()
     done: Counter[str] = Counter()
-    visitors = [be_friendly(server.port, until, turns, errors) for _ in range(friendly)]
+    visitors = [be_friendly(server.port, until, openings, turns, errors) for _ in range(friendly)]
     visitors += [be_hostile(server.port, until, number, done) for number in range(hostile)]
     all_of_them = asyncio.gather(*visitors)
     memory = []
@@ -164,16 +165,16 @@ async def visit(server: Process, minutes: float, friendly: int, hostile: int) ->
         memory.append(server.megabytes())
     await all_of_them
     await asyncio.sleep(20)
-    seconds = sorted(turn.seconds for turn in turns)
     print(f"{friendly} friendly and {hostile} hostile visitors, {minutes:g} minutes:")
-    slow = seconds[-len(seconds) // 100]
-    print(f"  a turn, of 2 s: median {statistics.median(seconds):.2f} s, one in a hundred over {slow:.2f} s")
+    for what, seconds in {"a page opens": openings, "a turn, of 2 s": [turn.seconds for turn in turns]}.items():
+        slow = sorted(seconds)[-len(seconds) // 100]
+        print(f"  {what}: median {statistics.median(seconds):.2f} s, one in a hundred over {slow:.2f} s")
     print(f"  {len(turns)} turns, {errors.total()} errors {dict(errors) or ''}")
     quarters = [memory[len(memory) * n // 4 : len(memory) * (n + 1) // 4] for n in range(4)]
     shown = ", ".join(f"{max(quarter):.0f}" for quarter in quarters if quarter)
     print(f"  memory at most, by quarter: {shown} MB; when all had left {server.megabytes():.0f} MB")
     if done:
-        print(f"  {done.total()} hostile deeds")
+        print(f"  {done.total()} hostile deeds", flush=True)
 
 
 async def main() -> None:
