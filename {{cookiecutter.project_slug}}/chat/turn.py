@@ -35,6 +35,7 @@ from server.loop import loop
 REDRAW_SECONDS = 0.1
 CHARS_PER_SECOND = 16_000  # an answer of so many is drawn once a second, so that a word costs the same in each
 MOST_READ = 200  # messages that are read for the model where a chat is longer, and kept elsewhere
+PIECES_PER_SECOND = 500  # that are taken of an answer on average, or a fast one would leave the others no time
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
 NO_WORD = "Check the server's address, its path too, then try again."
@@ -199,15 +200,18 @@ class Turn:
         self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig, **options: Any
     ) -> None:
         """Ask, and ask again when the provider says how long to wait for that, as long as nothing has come."""
-        until, before = time.monotonic() + RETRY_SECONDS, self._length()
+        begin, before, taken = time.monotonic(), self._length(), 0
         while True:
             try:
                 async for piece in pieces_of(model, messages, config, **options):
                     self._grow(piece)
+                    taken += 1
+                    while taken > PIECES_PER_SECOND * (time.monotonic() - begin + 1):
+                        await asyncio.sleep(0.1)
                 return
             except Exception as error:
                 wait = errors.retry_after(error)
-                if wait is None or time.monotonic() + wait > until or self._length() > before:
+                if wait is None or time.monotonic() + wait > begin + RETRY_SECONDS or self._length() > before:
                     raise
             for seconds in range(max(1, ceil(wait)), 0, -1):
                 self.note = f"{self._chat.model_settings['provider']} asks to wait: trying again in {seconds} s."

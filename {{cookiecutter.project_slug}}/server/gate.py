@@ -28,7 +28,7 @@ OPENING_SECONDS = 0.5  # then the next page opens all the same: this one waits f
 # Of sessions without a connection, Streamlit keeps the last 128. So it takes a lost connection for open until then, and
 # of all that come back, at most so many are without one at once.
 ABSENCE_SECONDS = 60
-MOST_ABSENT = 1000
+MOST_ABSENT = 500  # of which each may hold a message of 4 MB that has not come whole
 MOST_COME_BACK = 32
 MOST_IN_LINE = 500  # of new pages; a browser that is turned away tries again by itself
 # What our page sends. Of the rest, "clear cache" takes away what all sessions share, and some of it writes files.

@@ -58,6 +58,15 @@ def test_stop_keeps_what_came_and_ends_the_request(server: ModelServer, words: t
     assert turn.answer.response_metadata == {"status": "stopped"}
 
 
+def test_a_fast_answer_leaves_time_for_others(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.turn.PIECES_PER_SECOND", 1)
+    server.reply = Reply(words=tuple(f"word{number} " for number in range(60)))
+    turn, _ = begin(server)
+    wait_until(lambda: "word0" in turn.snapshot()[1].text)
+    turn.stop()
+    assert "word59" not in turn.answer.text
+
+
 def test_a_refusal_keeps_the_question(page: AppTest, server: ModelServer) -> None:
     server.reply = Reply(status=404, code="model_not_found", message=f"no such model, your key is {server.key}")
     say(page, "Are you there?")
