@@ -1,5 +1,6 @@
 """MCP servers: their tools are called in a session that is kept, and one that is down is a sentence."""
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -73,14 +74,13 @@ def named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str,
     named: dict[str, Any] = {"own": {"command": command, "environment": ["SHOWN"]}}
     monkeypatch.setitem(read_settings(), "servers", named)
     yield named
-    for server in list(servers._servers.values()):
-        loop.call_soon_threadsafe(server.end)
-    wait_until(lambda: not servers._servers)
+    asyncio.run_coroutine_threadsafe(servers.server_tools({}), loop).result()
 
 
 def turn_with(server: ModelServer, *calls: str) -> ToolTurn:
     """Start a turn in which the model calls these at once."""
-    replies = iter([Reply((), calls=tuple((name, '{"what": "x"}' if "delete" in name else "{}") for name in calls))])
+    made = tuple((name, '{"what": "x"}' if "delete" in name else "{}") for name in calls)
+    replies = iter([Reply((), calls=made)] if calls else [])
     server.reply_to = lambda question: next(replies, Reply())
     chat = Chat(session_key="without a page", model=build_model(read_settings(), server.key))
     chat.history.clear()
@@ -147,5 +147,34 @@ def test_a_server_with_an_address(server: ModelServer, named: dict[str, Any], tm
 def test_a_server_that_is_down_is_a_sentence(named: dict[str, Any], page: AppTest, server: ModelServer) -> None:
     named["own"]["command"] = ["no-such-command"]
     assert say(page, "Hello").chat_message[-1].markdown[-1].value == "Hello from the model."
-    assert "MCP server own cannot be used" in page.run().warning[0].value
+    assert "MCP server own cannot be used" in page.warning[0].value
     assert "own" not in json.dumps(server.tools())
+
+
+def test_a_server_that_does_not_answer_is_waited_for_once(
+    named: dict[str, Any], page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(servers, "STARTS_WITHIN", 0)
+    hangs = "import pathlib, time\nwhile not pathlib.Path(__file__).with_name('go').exists(): time.sleep(0.01)\n"
+    (tmp_path / "server.py").write_text(hangs + SERVER, encoding="utf-8")
+    say(page, "Hello")
+    assert "MCP server own does not answer" in page.warning[0].value
+    monkeypatch.setattr(servers, "STARTS_WITHIN", 600)  # for which nobody waits now
+    assert say(page, "Hello").chat_message[-1].markdown[-1].value == "Hello from the model."
+    assert "own" not in json.dumps(server.tools())
+    (tmp_path / "go").touch()
+    wait_until(lambda: all(one.tools for one in servers._servers.values()))
+    assert not say(page, "Hello").warning
+    assert "own_count" in server.tools()
+
+
+def test_a_server_that_could_not_be_used_is_tried_again(
+    named: dict[str, Any], server: ModelServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(servers, "TRIED_AGAIN_AFTER", 0.1)
+    (tmp_path / "server.py").write_text("raise SystemExit", encoding="utf-8")
+    assert results(server) == []
+    assert server.tools() == []
+    (tmp_path / "server.py").write_text(SERVER, encoding="utf-8")
+    wait_until(lambda: all(one.tools for one in servers._servers.values()))
+    assert results(server, "own_count")[0].startswith("1 calls")

@@ -188,15 +188,18 @@ def test_the_user_is_asked_on_the_page(page: AppTest, server: ModelServer, folde
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chat.turn.watch_for_events", click)
         say(page, "Go")
-        assert [(box.state, box.proto.expanded) for box in page.status] == [("running", True), ("running", False)]
+        asked, waits = page.main.expander
+        assert (asked.label, asked.proto.expanded, waits.label) == ("Allow send to run?", True, "send")
+        assert not page.status  # nothing turns while the app waits for the user
+        assert "skeleton" not in [element.type for element in page.chat_message[-1]]
         assert "Ann" in page.main.code[0].value
         awaited[:] = ["done", "asks"]
         press(page, "Allow")
         awaited[:] = []
-        press(page, "Refuse")
-    assert statuses(page) == ["done", "refused"]
-    assert [result for *_, result in server.calls()] == ["sent to Ann", "Not called: the user refused it."]
-    assert not {"Allow", "Refuse"} & set(labels(page))
+        press(page, "Deny")
+    assert statuses(page) == ["done", "denied"]
+    assert [result for *_, result in server.calls()] == ["sent to Ann", "Not called: the user denied it."]
+    assert not {"Allow", "Deny"} & set(labels(page))
 
 
 def statuses(page: AppTest) -> list[str]:
@@ -228,6 +231,8 @@ def test_another_version_has_its_own_steps(page: AppTest, server: ModelServer) -
 
 def test_a_file_that_cannot_be_used_is_named_on_the_page(page: AppTest, folder: Path) -> None:
     (folder / "worse.py").write_text("def f(:", encoding="utf-8")
-    page.run()
-    assert r"tools\/worse\.py cannot be used" in page.warning[0].value
+    assert not page.run().warning
     assert transcript(say(page, "Hello"))[-1] == ("ai", "Hello from the model.")
+    assert r"tools\/worse\.py cannot be used" in page.warning[0].value
+    (folder / "worse.py").unlink()
+    assert not say(page, "Hello").warning
