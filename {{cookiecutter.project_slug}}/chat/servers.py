@@ -1,7 +1,6 @@
 """Tools of MCP servers, which settings.toml names under [servers.NAME]. One session with each is kept for everybody."""
 
 import asyncio
-import base64
 import json
 import os
 from collections.abc import Mapping
@@ -34,7 +33,8 @@ class _Server:
         while True:
             self._lost.clear()
             try:
-                mcp: Any = await in_thread(import_module, "mcp")  # which takes a second
+                mcp: Any = await in_thread(import_module, "mcp")  # which takes a second, and so does what it
+                await in_thread(import_module, "jsonschema")  # imports at the first result that has a schema
                 target = self._how["url"] if "url" in self._how else mcp.stdio_client(self._parameters(mcp))
                 async with mcp.Client(target) as client:
                     self.tools = [self._tool(client, tool) for tool in (await client.list_tools()).tools]
@@ -73,11 +73,15 @@ class _Server:
                 self.known.clear()
                 self._lost.set()
             raise
-        said = "\n".join(block.text for block in result.content if block.type == "text")
+        said = "\n".join(map(_text, filter(lambda block: block.type != "image", result.content)))
         if result.is_error:
             raise RuntimeError(said)
-        pictures = [base64.b64decode(block.data) for block in result.content if block.type == "image"]
-        return said or next(iter(pictures), None)
+        picture = next((block.data for block in result.content if block.type == "image"), None)
+        return {"text": said, "picture": picture} if picture else said
+
+
+def _text(block: Any) -> str:
+    return block.text if block.type == "text" else block.model_dump_json(exclude_none=True)  # a resource, say
 
 
 async def server_tools(settings: Mapping[str, Any]) -> dict[str, Tool]:

@@ -193,7 +193,7 @@ class ToolTurn(Turn):
                     return self._end_step(step, "denied", refusal)
                 begun = time.monotonic()
             value = await tool.run(step["arguments"], limits["seconds"])
-            result, drawn = await in_thread(lambda: (told(value), shown(value)))
+            result, drawn = await in_thread(lambda: (told(value, drawn := shown(value)), drawn))
             status = "done"
         except Exception as error:
             status, result, drawn = "failed", problem_of(error), None

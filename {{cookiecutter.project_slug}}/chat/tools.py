@@ -184,15 +184,18 @@ def problem_of(error: BaseException) -> str:
     return f"Error: {type(error).__name__}: {error}"
 
 
-def told(value: Any) -> str:
-    """Return what the model is told of a result."""
+def told(value: Any, drawn: Any) -> str:
+    """Return what the model is told of a result, and of what the page draws of it."""
+    picture = "(A picture, which the user is shown.)" if drawn else "(Data that cannot be shown.)"
     match value:
         case None | "":
             return "(done)"
-        case bytes():
-            return "(A picture, which the user is shown.)"
         case str():
             return value
+        case bytes():
+            return picture
+        case {"picture": _, "text": text}:
+            return f"{text}\n{picture}"
     try:
         return json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError, RecursionError):

@@ -23,11 +23,13 @@ from server.loop import loop
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, wait_until
 
+# One dot.
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 SERVER = '''
 import os, time
 import anyio
 from mcp.server.mcpserver import MCPServer
-from mcp.types import ToolAnnotations
+from mcp.types import ImageContent, ResourceLink, TextContent, ToolAnnotations
 
 server = MCPServer("test")
 CALLS = []
@@ -54,13 +56,21 @@ def leave() -> str:
     """End the server."""
     os._exit(1)
 
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def show() -> list:
+    """Show a picture."""
+    picture = {"type": "image", "data": PICTURE, "mimeType": "image/png"}
+    link = {"type": "resource_link", "name": "notes", "uri": "test://notes"}
+    kinds = [(TextContent, {"type": "text", "text": "A dot"}), (ImageContent, picture), (ResourceLink, link)]
+    return [kind.model_validate(data) for kind, data in kinds]
+
 @server.tool()
 def delete(what: str) -> str:
     """Delete."""
     return f"deleted {what}"
 
 server.run()
-'''
+'''.replace("PICTURE", repr(PICTURE))
 
 
 @pytest.fixture
@@ -121,6 +131,16 @@ def test_stop_ends_a_call_and_the_session_goes_on(server: ModelServer, named: di
     turn.stop()
     assert state_of(turn.answer)["steps"][0]["result"] == "Stopped."
     assert results(server, "own_count")[0].split()[-1] == first.split()[-1]
+
+
+def test_a_picture_and_other_data_come_along(server: ModelServer, named: dict[str, Any]) -> None:
+    turn = turn_with(server, "own_show")
+    wait_until(lambda: not turn.running)
+    (step,) = state_of(turn.answer)["steps"]
+    assert "picture" in step["shown"]
+    assert "A dot" in server.calls()[0][2]
+    assert "test://notes" in server.calls()[0][2]
+    assert "(A picture, which the user is shown.)" in server.calls()[0][2]
 
 
 def test_a_server_that_ends_is_started_again(server: ModelServer, named: dict[str, Any]) -> None:
