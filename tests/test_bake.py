@@ -104,10 +104,10 @@ def test_an_app_with_tools_has_their_files_and_is_not_much_larger() -> None:
     core = [path.read_text(encoding="utf-8").casefold() for path in code(without)]
     assert not [word for word in ("steps import", "chat.tool", "bind_tools") if any(word in text for text in core)]
     examples = [*(app / "tools").glob("*.py")]
-    assert lines_of_code(*code(app)) - lines_of_code(*examples) - lines_of_code(*code(without)) <= 520
-    assert lines_of_code(*examples) <= 170
+    assert lines_of_code(*code(app)) - lines_of_code(*examples) - lines_of_code(*code(without)) <= 535
+    assert lines_of_code(*examples) <= 190
     servers = bake(model_provider="openai", tools="files and MCP servers")
-    assert lines_of_code(*code(servers)) - lines_of_code(*code(app)) <= 85
+    assert lines_of_code(*code(servers)) - lines_of_code(*code(app)) <= 90
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -77,13 +77,7 @@ class ToolTurn(Turn):
             return running, answer
 
     def _visible(self) -> tuple[str, ...]:
-        return *super()._visible(), self._statuses()
-
-    def _statuses(self) -> str:
-        return " ".join(step["status"] for step in self._steps)
-
-    def _is_urgent(self, visible: tuple[str, ...], event_waits: Callable[[], bool]) -> bool:
-        return super()._is_urgent(visible, event_waits) or self._statuses() != visible[-1]
+        return *super()._visible(), *(step["status"] for step in self._steps)
 
     def _so_far(self) -> tuple[str, str]:
         thinking, text = ("\n\n".join(filter(None, both)) for both in zip(self._before, super()._so_far(), strict=True))
@@ -175,7 +169,6 @@ class ToolTurn(Turn):
             self._steps += begun
             self._state["steps"] = self._steps
             self._state.pop("ended", None)  # the answer has not
-            self._changed.notify_all()
         return begun
 
     async def _make(self, step: Step, limits: dict[str, int], longest: int) -> str:
@@ -224,7 +217,6 @@ class ToolTurn(Turn):
         with self._changed:
             if is_open(step):  # else the answer has been stopped
                 step.update(cast(Step, what))
-                self._changed.notify_all()
 
     def _end(self, status: str, **details: Any) -> None:
         with self._changed:

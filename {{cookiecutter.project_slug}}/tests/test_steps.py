@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from chat.message import state_of
 from chat.settings import read_settings
-from chat.tools import _load, shown
+from chat.tools import _load, clean_data, shown
 from tests.conftest import PAGE
 from tests.model_server import ModelServer, Reply
 from tests.pages import labels, press, say, transcript
@@ -107,6 +107,11 @@ def test_other_data_is_text(value: Any) -> None:
     assert shown(value) is None
 
 
+def test_what_is_no_number_is_a_text() -> None:
+    assert shown([{"x": float("nan"), "y": float("-inf")}]) == {"rows": [{"x": "nan", "y": "-inf"}]}
+    assert clean_data({"x": [float("nan")], "y\ud800": 1}) == {"x": ["NaN"], "y\ufffd": 1}
+
+
 def test_data_is_bounded() -> None:
     table = shown([{f"{number}": "x" * 1000 for number in range(100)}] * 2000)
     assert (len(table["rows"]), len(table["rows"][0])) == (1000, 50)
@@ -185,6 +190,7 @@ def test_the_user_is_asked_on_the_page(page: AppTest, server: ModelServer, folde
         seen = [0]
         return lambda: (seen.append(statuses(page) == awaited) or sum(seen)) > 1
 
+    page.default_timeout = 300  # as long as the user has: a busy machine is no failure
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chat.turn.watch_for_events", click)
         say(page, "Go")
@@ -200,6 +206,20 @@ def test_the_user_is_asked_on_the_page(page: AppTest, server: ModelServer, folde
     assert statuses(page) == ["done", "denied"]
     assert [result for *_, result in server.calls()] == ["sent to Ann", "Not called: the user denied it."]
     assert not {"Allow", "Deny"} & set(labels(page))
+
+
+def test_steps_of_a_process_that_has_ended_are_closed(page: AppTest, server: ModelServer) -> None:
+    reply(server, ("echo", {"text": "Hi"}), ("echo", {"text": "Ho"}))
+    say(page, "Go")
+    state = state_of(history(page)[-1])
+    for step, status in zip(state["steps"], ("running", "asks"), strict=True):
+        step["status"] = status
+        del step["seconds"]
+    assert boxes(page.run()) == ["echo was stopped, but may still run"] * 2
+    state["status"] = "running"  # in another process, then
+    assert [box.label for box in page.run().main.expander] == ["Allow echo to run?"]
+    assert "another process" in page.chat_message[-1].caption[0].value
+    assert "Allow" not in labels(page)
 
 
 def statuses(page: AppTest) -> list[str]:
