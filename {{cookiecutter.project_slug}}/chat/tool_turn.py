@@ -69,13 +69,6 @@ class ToolTurn(Turn):
         if asked := self._asked.pop(step_id, None):
             loop.call_soon_threadsafe(lambda: asked.done() or asked.set_result(allowed))
 
-    def snapshot(self) -> tuple[bool, AIMessage]:
-        with self._changed:  # so that no step changes in between
-            running, answer = super().snapshot()
-            if self._steps:
-                answer.response_metadata["steps"] = [step.copy() for step in self._steps]
-            return running, answer
-
     def _visible(self) -> tuple[str, ...]:
         return *super()._visible(), *(step["status"] for step in self._steps)
 
