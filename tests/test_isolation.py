@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import pytest
 from tests.baking import app_tests, copy_app, install
 from tests.running import run_coroutine, running
 from tests.streamlit_client import Session
-from tests.test_sessions import until
 
 TURNS = int(os.environ.get("TURNS", "40"))  # of both users together; 2,000 of them take half an hour
 TOOLS = '''
@@ -34,6 +34,13 @@ def send(what: str) -> str:
 '''
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something on a page; a busy machine gets five minutes for it."""
+    async with asyncio.timeout(300):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
 def own(user: Session, name: str) -> bool:
     """Say whether a page shows nothing of anybody else's: arguments, results and answers."""
     shown = " ".join(str(delta) for delta in user._deltas.values())
@@ -47,7 +54,7 @@ async def talk(user: Session, name: str, allowed: list[str]) -> None:
         what, allows = f"{name} {number}", chance.random() < 0.5
         if number % 20 == 19:  # else the chat would grow long
             await user.press("New chat")
-            await user.idle()
+            await user.idle(300)
         await user.say(f"Send {what}")
         await until(lambda: user._has("button", "Allow"))
         await asyncio.sleep(chance.random() / 20)
@@ -55,7 +62,7 @@ async def talk(user: Session, name: str, allowed: list[str]) -> None:
         await user.press("Allow" if allows else "Deny")
         allowed += [what] * allows
         await until(lambda what=what: user.transcript()[-1] == ("ai", f"Done: {what}."))
-        await user.idle()
+        await user.idle(300)
         assert own(user, name)
 
 
