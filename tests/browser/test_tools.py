@@ -94,7 +94,7 @@ def test_steps_and_a_chart(
     expect(step(chat, "forecast failed").locator("a, b, strong")).to_have_count(0)
 
 
-def test_the_user_allows_one_and_refuses_the_other(
+def test_the_user_allows_one_and_denies_the_other(
     chat: ChatPage, tools_app: tuple[Path, int, Any], app: Path, screenshots: Path, width: str
 ) -> None:
     mails = ({"to": f"{who} {width}", "text": "The pump was replaced in May."} for who in ("Ann", "Bob"))
@@ -107,12 +107,12 @@ def test_the_user_allows_one_and_refuses_the_other(
     chat.press("Allow")
     expect(step(chat, "to run?")).to_contain_text(f"Bob {width}")
     assert (app / "tools" / f"sent-to-Ann {width}").exists()
-    chat.press("Refuse")
+    chat.press("Deny")
     chat.wait_for_the_end()
     assert not (app / "tools" / f"sent-to-Bob {width}").exists()
     assert [result for *_, result in tools_app[2].calls()] == [
         f"Sent to Ann {width}.",
-        "Not called: the user refused it.",
+        "Not called: the user denied it.",
     ]
     chat.say("And now?")  # which draws the steps again, folded
     expect(chat.messages.nth(2).get_by_test_id("stExpander")).to_have_count(2)

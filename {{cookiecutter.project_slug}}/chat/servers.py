@@ -1,11 +1,10 @@
 """Tools of MCP servers, which settings.toml names under [servers.NAME]. One session with each is kept for everybody."""
 
 import asyncio
-import base64
 import json
 import os
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -21,28 +20,33 @@ _servers: dict[str, "_Server"] = keep("MCP servers", dict)
 
 
 class _Server:
-    """A session, which has to be opened and closed in one task."""
+    """A session, which has to be opened and closed in one task; `known` is set once there is one, or a problem."""
 
     def __init__(self, name: str, how: Mapping[str, Any]) -> None:
         self.name, self._how = name, how
-        self.problem, self.begun = "", time.monotonic()
+        self.problem = ""
         self.tools: list[Tool] = []
-        self.known = asyncio.Event()
-        self._task = asyncio.create_task(self._keep())
+        self.known, self._lost = asyncio.Event(), asyncio.Event()
+        self.task = asyncio.create_task(self._keep())
 
     async def _keep(self) -> None:
-        try:
-            mcp: Any = await in_thread(import_module, "mcp")  # which takes a second
-            target = self._how["url"] if "url" in self._how else mcp.stdio_client(self._parameters(mcp))
-            async with mcp.Client(target) as client:
-                self.tools = [self._tool(client, tool) for tool in (await client.list_tools()).tools]
-                self.known.set()
-                await asyncio.Event().wait()
-        except Exception as error:
-            self.problem = f"The MCP server {self.name} cannot be used ({type(error).__name__}): see settings.toml."
-        finally:
+        while True:
+            self._lost.clear()
+            try:
+                mcp: Any = await in_thread(import_module, "mcp")  # which takes a second, and so does what it
+                await in_thread(import_module, "jsonschema")  # imports at the first result that has a schema
+                target = self._how["url"] if "url" in self._how else mcp.stdio_client(self._parameters(mcp))
+                async with mcp.Client(target) as client:
+                    self.tools = [self._tool(client, tool) for tool in (await client.list_tools()).tools]
+                    self.problem = ""
+                    self.known.set()
+                    await self._lost.wait()
+            except Exception as error:
+                self.problem = f"The MCP server {self.name} cannot be used ({type(error).__name__}): see settings.toml."
             self.tools = []
-            self.known.set()
+            if not self._lost.is_set():
+                self.known.set()
+                await asyncio.sleep(TRIED_AGAIN_AFTER)
 
     def _parameters(self, mcp: Any) -> Any:
         command, *arguments = self._how["command"]
@@ -65,39 +69,39 @@ class _Server:
         try:
             result = await client.call_tool(tool_name, arguments)
         except mcp.MCPError as error:
-            if error.error.code == -32000:  # the connection is closed; the next question opens another
-                self.end()
+            if error.error.code == -32000:  # the connection is closed, so another is opened
+                self.known.clear()
+                self._lost.set()
             raise
-        said = "\n".join(block.text for block in result.content if block.type == "text")
+        said = "\n".join(map(_text, filter(lambda block: block.type != "image", result.content)))
         if result.is_error:
             raise RuntimeError(said)
-        pictures = [base64.b64decode(block.data) for block in result.content if block.type == "image"]
-        return said or next(iter(pictures), None)
+        picture = next((block.data for block in result.content if block.type == "image"), None)
+        return {"text": said, "picture": picture} if picture else said
 
-    def end(self) -> None:
-        """Close the session; the next question opens another."""
-        self._task.cancel()
-        for key in [key for key, server in _servers.items() if server is self]:
-            del _servers[key]
+
+def _text(block: Any) -> str:
+    return block.text if block.type == "text" else block.model_dump_json(exclude_none=True)  # a resource, say
 
 
 async def server_tools(settings: Mapping[str, Any]) -> dict[str, Tool]:
-    """Return the servers' tools by name; a server that does not start in time has none yet."""
+    """Return the servers' tools by name; nobody waits twice for a server that does not answer."""
     named = settings.get("servers", {})
     wanted = {json.dumps([name, how], sort_keys=True): (name, how) for name, how in named.items()}
-    for key, server in list(_servers.items()):
-        again = server.problem and time.monotonic() - server.begun > TRIED_AGAIN_AFTER
-        if key not in wanted or again:
-            server.end()
-    for key, (name, how) in wanted.items():
-        if key not in _servers:
-            _servers[key] = _Server(name, how)
-    servers = [_servers[key] for key in wanted]
-    if servers:
-        await asyncio.wait([asyncio.create_task(server.known.wait()) for server in servers], timeout=STARTS_WITHIN)
+    for key in _servers.keys() - wanted.keys():
+        _servers.pop(key).task.cancel()
+    servers = [_servers.get(key) or _servers.setdefault(key, _Server(name, how)) for key, (name, how) in wanted.items()]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STARTS_WITHIN):
+            for server in servers:
+                await server.known.wait()
+    for server in servers:
+        if not server.known.is_set():
+            server.problem = f"The MCP server {server.name} does not answer: its tools can be used once it does."
+            server.known.set()
     return {tool.name: tool for server in servers for tool in server.tools}
 
 
-def problem_with_servers() -> str:
+def problems_with_servers() -> list[str]:
     """Return a sentence for each server that cannot be used."""
-    return " ".join(server.problem for server in list(_servers.values()) if server.problem)
+    return [server.problem for server in _servers.values() if server.problem]

@@ -21,9 +21,9 @@ from chat.tools import clean_data, cut, shown
 
 SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")  # opens the passage that a link leads to
 OPEN = ("waits", "asks", "running")
-ENDS = {"done": "", "failed": " failed", "refused": " was not called", "stopped": " was stopped"}
+ENDS = {"done": "", "failed": " failed", "denied": " was not called", "stopped": " was stopped"}
 MAY_RUN = "Stopped, but it may still run."
-SHOWN_LETTERS = 5_000  # which go to the browser again with each question
+SHOWN_CHARACTERS = 5_000  # which go to the browser again with each question
 MAX_STEPS = 250  # of an imported answer
 
 
@@ -32,59 +32,60 @@ def is_open(step: Step) -> bool:
     return step["status"] in OPEN
 
 
-def drawer(place: DeltaGenerator) -> Callable[..., DeltaGenerator]:
-    """Return what draws an answer's steps, each time those that have changed, and returns the place for its thoughts.
+def drawer(place: DeltaGenerator) -> Callable[..., bool]:
+    """Return what draws an answer's steps, each time those that have changed, and says whether the user is asked.
 
     Parameters:
-        place: Where both go.
+        place: Where they go.
     """
     places: list[DeltaGenerator] = []
     drawn: list[str] = []
 
-    def draw(answer: BaseMessage, turn: Any = None) -> DeltaGenerator:
-        nonlocal place
+    def draw(answer: BaseMessage, turn: Any = None) -> bool:
         steps = [step.copy() for step in state_of(answer).get("steps", [])]  # each as it is at one moment
         if state_of(answer).get("status") != "running":
             for step in filter(is_open, steps):  # the process that made these calls has ended
                 step.update(status="stopped", result=MAY_RUN)
         if steps and not places:
-            box = place.container(gap="small")
-            place = box.empty()
-            places.append(box)
+            places.append(place.container(gap="small"))
         for number, step in enumerate(steps):
             if number == len(drawn):
                 drawn.append("")
                 places.append(places[0].empty())
-            if (status := step["status"]) != drawn[number]:  # buttons cannot be drawn twice in one run of the page
-                drawn[number] = status
+            if step["status"] != drawn[number]:  # buttons cannot be drawn twice in one run of the page
+                drawn[number] = step["status"]
                 with places[number + 1].container(gap="small"):
-                    _draw(step, status, turn)
-        return place
+                    _draw(step, turn)
+        return "asks" in drawn
 
     return draw
 
 
-def _draw(step: Step, status: str, turn: Any) -> None:
-    label = plain(step["name"])
-    if status in OPEN:
-        looks, label = "running", f"Allow {label} to run?" if status == "asks" else label
+def _draw(step: Step, turn: Any) -> None:
+    status, name, result = step["status"], plain(step["name"]), step.get("result")
+    # Not in a `with` block, whose end completes it. While the user is asked nothing turns: the app waits.
+    if status == "asks":
+        box = st.expander(f"Allow {name} to run?", icon=":material/front_hand:", expanded=True)
+    elif status in OPEN:
+        box = st.status(name, expanded=False) if status == "running" else st.expander(name, icon=":material/schedule:")
     else:
-        seconds = step.get("seconds", 0)
-        looks = "complete" if status == "done" else "error"
-        label += ENDS[status] + (", but may still run" if step.get("result") == MAY_RUN else "")
-        label += f" · {seconds:g} s" if seconds else ""
-    box = st.status(label, state=looks, expanded=status == "asks")  # not in a `with` block, whose end completes it
+        label = name + ENDS[status] + (", but may still run" if result == MAY_RUN else "")
+        if (seconds := step.get("seconds")) is not None:
+            label += f" · {seconds:g} s" if seconds else " · under 0.1 s"
+        box = st.status(label, state="complete" if status == "done" else "error", expanded=False)
     # Nothing of what a model or a tool says is Markdown here.
     arguments = json.dumps(step["arguments"], ensure_ascii=False, indent=1)
-    box.code(cut(arguments, SHOWN_LETTERS), language="json", wrap_lines=True)
+    box.code(cut(arguments, SHOWN_CHARACTERS), language="json", wrap_lines=True)
     data = step.get("shown") or {}
-    if (result := step.get("result")) and "passages" not in data:
-        box.code(cut(result, SHOWN_LETTERS), language=None, wrap_lines=True)
-    if status == "asks" and hasattr(turn, "decide"):  # else it is another process that asks
+    if result and "passages" not in data:
+        box.code(cut(result, SHOWN_CHARACTERS), language=None, wrap_lines=True)
+    if status == "asks" and hasattr(turn, "decide"):
         row = box.container(horizontal=True)
-        for word, allows in (("Allow", True), ("Refuse", False)):
-            key = f"app.{word.lower()}.{step['id']}"
-            row.button(word, key=key, on_click=turn.decide, args=(step["id"], allows))
+        for word, looks, allows in (("Allow", "primary", True), ("Deny", "secondary", False)):
+            key, args = f"app.{word.lower()}.{step['id']}", (step["id"], allows)
+            row.button(word, key=key, type=looks, on_click=turn.decide, args=args)
+    elif status == "asks":
+        box.caption("Answer in the window where you asked: this one is served by another process.")
     with suppress(Exception):  # an import may hold any data
         _draw_data(data, box)
 

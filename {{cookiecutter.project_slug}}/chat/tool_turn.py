@@ -28,10 +28,12 @@ from langchain_core.runnables import RunnableConfig
 from chat.context import context_tokens
 from chat.errors import ChatError, is_too_long
 from chat.message import Step
-from chat.optional import optional
+#% if "MCP" in cookiecutter.tools
+from chat.servers import problems_with_servers, server_tools
+#% endif
 from chat.session import Chat
 from chat.steps import MAY_RUN, is_open, safe_name, unfold
-from chat.tools import MAX_LETTERS, Tool, clean_data, cut, in_thread, problem_of, read_tools, shown, told
+from chat.tools import MAX_CHARACTERS, clean_data, cut, in_thread, problem_of, read_tools, shown, told
 from chat.turn import Turn
 from server.loop import loop
 
@@ -53,7 +55,7 @@ class ToolTurn(Turn):
         """Start; the parameters are those of `start`."""
         # In the page's thread: a file may take long to load, and nobody else waits for it here.
         self._takes_tools = not chat.model or (chat.model.profile or {}).get("tool_calling") is not False
-        self._tools: dict[str, Tool] = read_tools()[0] if self._takes_tools else {}
+        self._tools, self._problems = read_tools() if self._takes_tools else ({}, [])
         self._takes_tools &= bool(self._tools or chat.settings.get("servers"))
         self._steps: list[Step] = []
         self._pieces: list[AIMessageChunk] = []
@@ -68,13 +70,7 @@ class ToolTurn(Turn):
             loop.call_soon_threadsafe(lambda: asked.done() or asked.set_result(allowed))
 
     def _visible(self) -> tuple[str, ...]:
-        return *super()._visible(), self._statuses()
-
-    def _statuses(self) -> str:
-        return " ".join(step["status"] for step in self._steps)
-
-    def _is_urgent(self, visible: tuple[str, ...], event_waits: Callable[[], bool]) -> bool:
-        return super()._is_urgent(visible, event_waits) or self._statuses() != visible[-1]
+        return *super()._visible(), *(step["status"] for step in self._steps)
 
     def _so_far(self) -> tuple[str, str]:
         thinking, text = ("\n\n".join(filter(None, both)) for both in zip(self._before, super()._so_far(), strict=True))
@@ -86,20 +82,26 @@ class ToolTurn(Turn):
     def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
         return [each for message in messages for each in unfold(message)] if self._takes_tools else messages
 
-    async def _reply(self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig) -> None:
+    async def _reply(
+        self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig, **options: Any
+    ) -> None:
         limits = self._chat.settings.get("tools", {})
         if wrong := [f"tools.{name}" for name in LIMITS if type(limits.get(name)) is not int]:
             raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has no whole number there: fix it, try again.")
-        if self._takes_tools and (servers := optional("chat.servers")):
-            self._tools |= await servers.server_tools(self._chat.settings)
-        options: dict[str, Any] = {}
+        #% if "MCP" in cookiecutter.tools
+        if self._takes_tools:
+            self._tools |= await server_tools(self._chat.settings)
+            self._problems = list(dict.fromkeys([*self._problems, *problems_with_servers()]))
+        #% endif
+        if self._problems:
+            self._state["without"] = " ".join(self._problems)
         if self._tools:
             with suppress(NotImplementedError):  # a class that takes none: it answers all the same
-                options = cast(Any, model.bind_tools([tool.schema for tool in self._tools.values()])).kwargs
-        longest = min(MAX_LETTERS, context_tokens(model) or MAX_LETTERS)  # of a result: a quarter of the context
+                options |= cast(Any, model.bind_tools([tool.schema for tool in self._tools.values()])).kwargs
+        longest = min(MAX_CHARACTERS, context_tokens(model) or MAX_CHARACTERS)  # of a result: a quarter of the context
         work: list[BaseMessage] = []
         for number in range(limits["rounds"] + 2):
-            ask = partial(self._request, model, config=config, **options)
+            ask = partial(super()._reply, model, config=config, **options)
             await self._ask_once(ask, messages, work)
             said = add_ai_message_chunks(*self._pieces) if len(self._pieces) > 1 else [*self._pieces, None][0]
             if not said or not (calls := [_with_strict_arguments(chunk) for chunk in said.tool_call_chunks]):
@@ -160,7 +162,6 @@ class ToolTurn(Turn):
             self._steps += begun
             self._state["steps"] = self._steps
             self._state.pop("ended", None)  # the answer has not
-            self._changed.notify_all()
         return begun
 
     async def _make(self, step: Step, limits: dict[str, int], longest: int) -> str:
@@ -175,15 +176,16 @@ class ToolTurn(Turn):
                 async with self._one_at_a_time:
                     refusal = await self._ask_user(step, limits["seconds_to_ask"])
                 if refusal:
-                    return self._end_step(step, "refused", refusal)
+                    return self._end_step(step, "denied", refusal)
                 begun = time.monotonic()
             value = await tool.run(step["arguments"], limits["seconds"])
-            result, drawn = await in_thread(lambda: (told(value), shown(value)))
+            result, drawn = await in_thread(lambda: (told(value, drawn := shown(value)), drawn))
             status = "done"
         except Exception as error:
             status, result, drawn = "failed", problem_of(error), None
         seconds = round(time.monotonic() - begun, 1)
-        return self._end_step(step, status, cut(result, longest), shown=drawn, seconds=seconds)
+        more = {"shown": drawn} if drawn else {}
+        return self._end_step(step, status, cut(result, longest), seconds=seconds, **more)
 
     async def _ask_user(self, step: Step, seconds: int) -> str:
         """Ask whether a call may be made, and return why not."""
@@ -198,17 +200,16 @@ class ToolTurn(Turn):
             return f"Not called: the user was asked, and did not answer within {seconds} s."
         finally:
             self._asked.pop(step["id"], None)
-        return "Not called: the user refused it."
+        return "Not called: the user denied it."
 
     def _end_step(self, step: Step, status: str, result: str, **more: Any) -> str:
-        self._change(step, status=status, result=result, **{name: value for name, value in more.items() if value})
+        self._change(step, status=status, result=result, **more)
         return result
 
     def _change(self, step: Step, **what: Any) -> None:
         with self._changed:
             if is_open(step):  # else the answer has been stopped
                 step.update(cast(Step, what))
-                self._changed.notify_all()
 
     def _end(self, status: str, **details: Any) -> None:
         with self._changed:

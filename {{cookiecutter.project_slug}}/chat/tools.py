@@ -27,7 +27,6 @@ from pydantic import ValidationError, validate_call
 
 from chat.files import MAX_MEGAPIXELS, PICTURES
 from chat.message import clean
-from chat.optional import optional
 from chat.settings import ROOT
 
 FOLDER = ROOT / "tools"
@@ -35,7 +34,7 @@ CHARTS = ("line", "bar", "area", "scatter")
 MAX_ROWS, MAX_COLUMNS = 1_000, 50  # that the page draws
 MAX_PASSAGES = 20
 ANCHOR = r"#passage-[a-z0-9-]{1,40}"
-MAX_LETTERS = 20_000  # of a result, for the model and on the page
+MAX_CHARACTERS = 20_000  # of a result, for the model and on the page
 LATE_SECONDS = 0.2  # an `async def` that keeps everybody's answers waiting for so long is named in the log
 
 Returned = TypeVar("Returned")
@@ -87,25 +86,26 @@ class Tool:
 
 
 def read_tools() -> tuple[dict[str, Tool], list[str]]:
-    """Return the tools by name, and a sentence for each that cannot be used."""
+    """Return the tools by name, and a sentence for each file that cannot be used."""
     tools: dict[str, Tool] = {}
     problems = []
     for file in sorted(FOLDER.glob("[!_]*.py")):
         try:
             with _lock:
-                found = _load(file.name, file.read_text(encoding="utf-8"))
-            for tool in found:
-                if tools.setdefault(tool.name, tool) is not tool:
-                    raise ToolError(f"another file already has {tool.name}()")
-        except (ToolError, OSError, ValueError) as error:
-            what = str(error) if isinstance(error, ToolError) else "it cannot be read as UTF-8"
-            problems.append(f"tools/{file.name} cannot be used: {what}. Fix the file; your next question will use it.")
+                found, problem = _load(file.name, file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found, problem = (), "it cannot be read as UTF-8"
+        if taken := [tool.name for tool in found if tool.name in tools]:
+            found, problem = (), f"another file already has {taken[0]}()"
+        tools |= {tool.name: tool for tool in found}
+        if problem:
+            problems.append(f"tools/{file.name} cannot be used: {problem}. Fix it, and your next question will use it.")
     return tools, problems
 
 
 @lru_cache(maxsize=100)
-def _load(name: str, source: str) -> tuple[Tool, ...]:
-    """Run a file and return its tools. By its text: Python's own cache goes by seconds, and misses a quick edit."""
+def _load(name: str, source: str) -> tuple[tuple[Tool, ...], str]:
+    """Run a file and return its tools, or what is wrong. By its text: Python's own cache misses a quick edit."""
     path = str(FOLDER / name)
     module = ModuleType(f"tools.{name.removesuffix('.py')}")
     module.__file__ = path
@@ -114,17 +114,20 @@ def _load(name: str, source: str) -> tuple[Tool, ...]:
         exec(compile(source, path, "exec"), module.__dict__)
         functions = [each for each in vars(module).values() if isinstance(each, FunctionType)]
         public = [each for each in functions if each.__module__ == module.__name__ and each.__name__[0] != "_"]
-        return tuple(_tool(function, bool(getattr(module, "ASK_FIRST", False))) for function in public)
-    except ToolError:
-        raise
+        return tuple(_tool(function, bool(getattr(module, "ASK_FIRST", False))) for function in public), ""
+    except ToolError as error:
+        problem = str(error)
     except (Exception, SystemExit) as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 1
         # Of another error's text, nobody knows what is in it.
         what = error.msg if isinstance(error, SyntaxError) else getattr(error, "name", "")
-        raise ToolError(f"line {line}, {type(error).__name__}{f' ({what})' if what else ''}") from error
+        problem = f"line {line}, {type(error).__name__}{f' ({what})' if what else ''}"
+        problem += ": install it and restart the app" if isinstance(error, ImportError) else ""
     finally:
         sys.modules.pop(module.__name__, None)
+    logging.getLogger(__name__).warning("tools/%s cannot be used: %s", name, problem)  # once for each edit
+    return (), problem
 
 
 def _tool(function: FunctionType, asks_first: bool) -> Tool:
@@ -145,13 +148,9 @@ async def in_thread(function: Callable[..., Returned], /, *args: Any, **argument
 
     def run() -> None:
         try:
-            result = function(*args, **arguments)
-        except Exception as error:
-            future.set_exception(error)
+            future.set_result(function(*args, **arguments))
         except BaseException as error:  # SystemExit would end the loop's thread
-            future.set_exception(RuntimeError(type(error).__name__))
-        else:
-            future.set_result(result)
+            future.set_exception(error if isinstance(error, Exception) else RuntimeError(type(error).__name__))
 
     threading.Thread(target=contextvars.copy_context().run, args=(run,), name="tool", daemon=True).start()
     return await asyncio.wrap_future(future)
@@ -160,12 +159,11 @@ async def in_thread(function: Callable[..., Returned], /, *args: Any, **argument
 @coroutine
 def _named_if_late(name: str, steps: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Drive a coroutine, and name it in the log if it blocks: then everybody's answers wait for it."""
-    go_on: Callable[[Any], Any] = steps.send
-    with_what: Any = None
+    value, error = None, None
     while True:
         begun = time.monotonic()
         try:
-            awaited = go_on(with_what)
+            awaited = steps.throw(error) if error else steps.send(value)
         except StopIteration as end:
             return end.value
         finally:
@@ -173,16 +171,9 @@ def _named_if_late(name: str, steps: Coroutine[Any, Any, Any]) -> Generator[Any,
                 late = "The tool %s blocks: as an `async def` it holds up everybody's answers. Make it a plain `def`."
                 logging.getLogger(__name__).warning(late, name)
         try:
-            with_what = yield awaited
-            go_on = steps.send
-        except BaseException as error:
-            go_on, with_what = steps.throw, error
-
-
-def problem_with_tools() -> str:
-    """Return a sentence for what cannot be used, or nothing."""
-    servers = optional("chat.servers")
-    return " ".join([*read_tools()[1], servers.problem_with_servers() if servers else ""]).strip()
+            value, error = (yield awaited), None
+        except BaseException as thrown:
+            error = thrown
 
 
 def problem_of(error: BaseException) -> str:
@@ -193,15 +184,18 @@ def problem_of(error: BaseException) -> str:
     return f"Error: {type(error).__name__}: {error}"
 
 
-def told(value: Any) -> str:
-    """Return what the model is told of a result."""
+def told(value: Any, drawn: Any) -> str:
+    """Return what the model is told of a result, and of what the page draws of it."""
+    picture = "(A picture, which the user is shown.)" if drawn else "(Data that cannot be shown.)"
     match value:
         case None | "":
             return "(done)"
-        case bytes():
-            return "(A picture, which the user is shown.)"
         case str():
             return value
+        case bytes():
+            return picture
+        case {"picture": _, "text": text}:
+            return f"{text}\n{picture}"
     try:
         return json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError, RecursionError):
@@ -213,10 +207,10 @@ def clean_data(value: Any) -> Any:
     return json.loads(clean(json.dumps(value, ensure_ascii=False)), parse_constant=str)  # NaN is none of its values
 
 
-def cut(text: str, most: int = MAX_LETTERS) -> str:
-    """Return a text of so many letters at most, which says so where it ends early."""
+def cut(text: str, most: int = MAX_CHARACTERS) -> str:
+    """Return a text of so many characters at most, which says so where it ends early."""
     more = len(text) - most
-    return clean(f"{text[:most]}\n(cut here: {more:,} letters more)" if more > 0 else text)
+    return clean(f"{text[:most]}\n(cut here: {more:,} characters more)" if more > 0 else text)
 
 
 def shown(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """The messages on the page: the latest ones, and an answer that is drawn while it grows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -9,10 +9,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from chat.markdown import as_streamlit_markdown, plain
 from chat.message import state_of
-from chat.optional import optional
 from chat.row import Row
 from chat.session import Chat
-from chat.turn import Turn, running_turn, turns_of_session
+#% if cookiecutter.tools != "none"
+from chat.steps import drawer
+#% endif
+from chat.turn import running_turn, turns_of_session
 from server.gate import follows_a_lost_session
 from server.lifespan import ending
 
@@ -42,16 +44,35 @@ def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
 
 def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
     """Draw an answer, to its end if it still grows, and return the row of buttons below it, which is still empty."""
-    place, text, below = st.empty(), st.empty(), st.empty()
-    steps = optional("chat.steps")  # else the whole place is for the answer's thoughts
-    draw_steps = steps.drawer(place) if steps else lambda *_: place
+    thoughts = st.empty()
+    #% if cookiecutter.tools != "none"
+    draw_steps = drawer(st.empty())
+    #% endif
+    text, below = st.empty(), st.empty()
     turn = running_turn(chat.history)
     if turn and turn.answer is answer:
         below.button("Stop", icon=":material/stop_circle:", on_click=turn.stop, key="app.stop", shortcut="esc")
-        _follow(turn, draw_steps, text)
+        for so_far in turn.follow():
+            if not so_far:
+                _draw_thoughts(thoughts, answer)
+            if turn.note:
+                text.info(turn.note)
+            elif so_far:
+                text.markdown(as_streamlit_markdown(so_far, growing=True))
+            else:
+                text.skeleton(40)
+            #% if cookiecutter.tools != "none"
+            if draw_steps(answer, turn) and not so_far:
+                text.empty()  # it is the app that waits, for the user
+            #% endif
+            if ending.is_set():
+                thoughts.warning("The server restarts: this answer has a few seconds to end.")
         if turn.running:  # the next run of the page follows on
             return Row(answer, None)
-    _draw_thoughts(draw_steps(answer), answer)
+    #% if cookiecutter.tools != "none"
+    draw_steps(answer)
+    #% endif
+    _draw_thoughts(thoughts, answer)
     if answer.text:
         text.markdown(as_streamlit_markdown(answer.text))
     else:
@@ -70,22 +91,6 @@ def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
     return row
 
 
-def _follow(turn: Turn, draw_steps: Callable[..., DeltaGenerator], text: DeltaGenerator) -> None:
-    thoughts = None
-    for so_far in turn.follow():
-        before, thoughts = thoughts, draw_steps(turn.answer, turn)
-        if not so_far or thoughts is not before:
-            _draw_thoughts(thoughts, turn.answer)
-        if turn.note:
-            text.info(turn.note)
-        elif so_far:
-            text.markdown(as_streamlit_markdown(so_far, growing=True))
-        else:
-            text.skeleton(40)
-        if ending.is_set():
-            thoughts.warning("The server restarts: this answer has a few seconds to end.")
-
-
 def _draw_thoughts(place: DeltaGenerator, answer: BaseMessage) -> None:
     if thinking := state_of(answer).get("thinking"):
         thinking = as_streamlit_markdown(thinking, growing=state_of(answer).get("status") == "running")
@@ -99,5 +104,7 @@ def show_unseen(chat: Chat) -> None:
         st.caption(f"This chat is long: the model no longer sees the first {unseen} questions and their answers.")
     if unread := state.get("unread"):
         st.caption(f"Files in this chat that {plain(chat.model_settings['name'])} does not read: {unread}.")
-    if (tools := optional("chat.tools")) and (problem := tools.problem_with_tools()):
+    #% if cookiecutter.tools != "none"
+    if problem := state.get("without"):
         st.warning(plain(problem))
+    #% endif

@@ -25,7 +25,6 @@ from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions, wi
 from chat.errors import ChatError, Refusal
 from chat.history import History, InMemoryChatMessageHistory
 from chat.message import clean, content_of, files_of, has_media, split_thinking, state_of, text_of, thoughts_in
-from chat.optional import optional
 from chat.session import Chat, session
 from server.gate import watch_for_events
 from server.lifespan import ending, let_end
@@ -192,14 +191,10 @@ class Turn:
         """Return messages as a model is sent them."""
         return messages
 
-    async def _reply(self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig) -> None:
-        """Let the model answer; the chain ends here."""
-        await self._request(model, messages, config)
-
-    async def _request(
+    async def _reply(
         self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig, **options: Any
     ) -> None:
-        """Ask, and ask again when the provider says how long to wait for that, as long as nothing has come."""
+        """Ask, at the chain's end, and again when the provider says how long to wait, as long as nothing has come."""
         begin, before, taken = time.monotonic(), self._length(), 0
         while True:
             try:
@@ -280,8 +275,11 @@ def start(question: HumanMessage, chat: Chat, problem: ChatError | None = None) 
     if most and sum(time.monotonic() - turn.begun < 60 for turn in turns_of_session()) >= most:
         problem = problem or ChatError(f"A session may ask {most} questions a minute: wait a minute, then try again.")
     question.id = question.id or str(uuid4())
-    kind = getattr(optional("chat.tool_turn"), "ToolTurn", Turn)
-    turns_of_session().append(kind(question, chat, problem))
+    #% if cookiecutter.tools != "none"
+    from chat.tool_turn import ToolTurn as Turn  # not at the top: it is made of this one
+
+    #% endif
+    turns_of_session().append(Turn(question, chat, problem))
 
 
 def running_turn(history: History) -> Turn | None:

@@ -10,11 +10,13 @@ import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_to_dict
 from langchain_core.messages.ai import UsageMetadata
 
+#% if cookiecutter.tools != "none"
+from chat import steps
+#% endif
 from chat.errors import ChatError
 from chat.files import MAX_FILES, name_of, take, to_block
 from chat.markdown import plain
 from chat.message import clean, content_of, files_of, state_of, text_of
-from chat.optional import optional
 from chat.session import Chat
 
 NAMES = {"human": "You", "ai": "Assistant"}
@@ -54,9 +56,11 @@ def _with_notes(message: BaseMessage) -> str:
     names = [name_of(block) for block in files_of(message)]
     state = state_of(message)
     notes = [*names, "Stopped" if state.get("status") == "stopped" else "", state.get("ended"), state.get("error")]
-    steps = optional("chat.steps")
-    told = steps.as_markdown(message) if steps else []
-    return "\n\n".join([*told, text_of(message), *(f"({note})" for note in notes if note)])
+    parts = [text_of(message), *(f"({note})" for note in notes if note)]
+    #% if cookiecutter.tools != "none"
+    parts = [*steps.as_markdown(message), *parts]
+    #% endif
+    return "\n\n".join(parts)
 
 
 def _to_json(messages: Sequence[BaseMessage]) -> str:
@@ -103,7 +107,9 @@ def _answer(saved: dict[str, Any]) -> AIMessage:
     kept |= {name: _text(said[name]) for name in ("error", "ended", "thinking") if name in said}
     kept |= {"feedback": int(said["feedback"])} if said.get("feedback") in (0, 1) else {}
     kept |= {name: True for name in ("refused", "unsent") if said.get(name) is True}
-    kept |= steps.checked(said) if (steps := optional("chat.steps")) else {}
+    #% if cookiecutter.tools != "none"
+    kept |= steps.checked(said)
+    #% endif
     counts: Any = {name: (saved.get("usage_metadata") or {}).get(name) for name in UsageMetadata.__required_keys__}
     used = counts if all(type(count) is int and 0 <= count < 10**9 for count in counts.values()) else None
     return AIMessage(_text(saved["content"]), id=str(uuid4()), response_metadata=kept, usage_metadata=used)

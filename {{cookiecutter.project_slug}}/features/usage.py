@@ -4,7 +4,7 @@ import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage
 
 from chat.context import context_tokens, count_tokens
-from chat.message import is_answer, state_of
+from chat.message import is_answer
 from chat.row import Row
 from chat.session import Chat
 from chat.turn import turns_of_session
@@ -39,7 +39,10 @@ def _context(chat: Chat) -> str:
         return ""
     used = last.usage_metadata if isinstance(last, AIMessage) else None  # as the provider counts, else an estimate
     messages = chat.history.messages[-chat.model_settings["history_messages"] :]  # from -0: all
-    tokens = state_of(last).get("context", used["total_tokens"]) if used else count_tokens(messages)
+    tokens = used["total_tokens"] if used else count_tokens(messages)
+    #% if cookiecutter.tools != "none"
+    tokens = last.response_metadata.get("context", tokens)
+    #% endif
     return f"Context {min(tokens / size, 1):.0%} of {size:,} tokens"
 
 

@@ -1,5 +1,6 @@
 """MCP servers: their tools are called in a session that is kept, and one that is down is a sentence."""
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -22,11 +23,13 @@ from server.loop import loop
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, wait_until
 
+# One dot.
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 SERVER = '''
 import os, time
 import anyio
 from mcp.server.mcpserver import MCPServer
-from mcp.types import ToolAnnotations
+from mcp.types import ImageContent, ResourceLink, TextContent, ToolAnnotations
 
 server = MCPServer("test")
 CALLS = []
@@ -53,13 +56,21 @@ def leave() -> str:
     """End the server."""
     os._exit(1)
 
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def show() -> list:
+    """Show a picture."""
+    picture = {"type": "image", "data": PICTURE, "mimeType": "image/png"}
+    link = {"type": "resource_link", "name": "notes", "uri": "test://notes"}
+    kinds = [(TextContent, {"type": "text", "text": "A dot"}), (ImageContent, picture), (ResourceLink, link)]
+    return [kind.model_validate(data) for kind, data in kinds]
+
 @server.tool()
 def delete(what: str) -> str:
     """Delete."""
     return f"deleted {what}"
 
 server.run()
-'''
+'''.replace("PICTURE", repr(PICTURE))
 
 
 @pytest.fixture
@@ -73,14 +84,13 @@ def named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str,
     named: dict[str, Any] = {"own": {"command": command, "environment": ["SHOWN"]}}
     monkeypatch.setitem(read_settings(), "servers", named)
     yield named
-    for server in list(servers._servers.values()):
-        loop.call_soon_threadsafe(server.end)
-    wait_until(lambda: not servers._servers)
+    asyncio.run_coroutine_threadsafe(servers.server_tools({}), loop).result()
 
 
 def turn_with(server: ModelServer, *calls: str) -> ToolTurn:
     """Start a turn in which the model calls these at once."""
-    replies = iter([Reply((), calls=tuple((name, '{"what": "x"}' if "delete" in name else "{}") for name in calls))])
+    made = tuple((name, '{"what": "x"}' if "delete" in name else "{}") for name in calls)
+    replies = iter([Reply((), calls=made)] if calls else [])
     server.reply_to = lambda question: next(replies, Reply())
     chat = Chat(session_key="without a page", model=build_model(read_settings(), server.key))
     chat.history.clear()
@@ -123,6 +133,16 @@ def test_stop_ends_a_call_and_the_session_goes_on(server: ModelServer, named: di
     assert results(server, "own_count")[0].split()[-1] == first.split()[-1]
 
 
+def test_a_picture_and_other_data_come_along(server: ModelServer, named: dict[str, Any]) -> None:
+    turn = turn_with(server, "own_show")
+    wait_until(lambda: not turn.running)
+    (step,) = state_of(turn.answer)["steps"]
+    assert "picture" in step["shown"]
+    assert "A dot" in server.calls()[0][2]
+    assert "test://notes" in server.calls()[0][2]
+    assert "(A picture, which the user is shown.)" in server.calls()[0][2]
+
+
 def test_a_server_that_ends_is_started_again(server: ModelServer, named: dict[str, Any]) -> None:
     (first,) = results(server, "own_count")
     assert "Error" in results(server, "own_leave")[0]
@@ -147,5 +167,34 @@ def test_a_server_with_an_address(server: ModelServer, named: dict[str, Any], tm
 def test_a_server_that_is_down_is_a_sentence(named: dict[str, Any], page: AppTest, server: ModelServer) -> None:
     named["own"]["command"] = ["no-such-command"]
     assert say(page, "Hello").chat_message[-1].markdown[-1].value == "Hello from the model."
-    assert "MCP server own cannot be used" in page.run().warning[0].value
+    assert "MCP server own cannot be used" in page.warning[0].value
     assert "own" not in json.dumps(server.tools())
+
+
+def test_a_server_that_does_not_answer_is_waited_for_once(
+    named: dict[str, Any], page: AppTest, server: ModelServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(servers, "STARTS_WITHIN", 0)
+    hangs = "import pathlib, time\nwhile not pathlib.Path(__file__).with_name('go').exists(): time.sleep(0.01)\n"
+    (tmp_path / "server.py").write_text(hangs + SERVER, encoding="utf-8")
+    say(page, "Hello")
+    assert "MCP server own does not answer" in page.warning[0].value
+    monkeypatch.setattr(servers, "STARTS_WITHIN", 600)  # for which nobody waits now
+    assert say(page, "Hello").chat_message[-1].markdown[-1].value == "Hello from the model."
+    assert "own" not in json.dumps(server.tools())
+    (tmp_path / "go").touch()
+    wait_until(lambda: all(one.tools for one in servers._servers.values()))
+    assert not say(page, "Hello").warning
+    assert "own_count" in server.tools()
+
+
+def test_a_server_that_could_not_be_used_is_tried_again(
+    named: dict[str, Any], server: ModelServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(servers, "TRIED_AGAIN_AFTER", 0.1)
+    (tmp_path / "server.py").write_text("raise SystemExit", encoding="utf-8")
+    assert results(server) == []
+    assert server.tools() == []
+    (tmp_path / "server.py").write_text(SERVER, encoding="utf-8")
+    wait_until(lambda: all(one.tools for one in servers._servers.values()))
+    assert results(server, "own_count")[0].startswith("1 calls")

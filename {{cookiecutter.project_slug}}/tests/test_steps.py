@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from chat.message import state_of
 from chat.settings import read_settings
-from chat.tools import _load, shown
+from chat.tools import _load, clean_data, shown
 from tests.conftest import PAGE
 from tests.model_server import ModelServer, Reply
 from tests.pages import labels, press, say, transcript
@@ -107,6 +107,11 @@ def test_other_data_is_text(value: Any) -> None:
     assert shown(value) is None
 
 
+def test_what_is_no_number_is_a_text() -> None:
+    assert shown([{"x": float("nan"), "y": float("-inf")}]) == {"rows": [{"x": "nan", "y": "-inf"}]}
+    assert clean_data({"x": [float("nan")], "y\ud800": 1}) == {"x": ["NaN"], "y\ufffd": 1}
+
+
 def test_data_is_bounded() -> None:
     table = shown([{f"{number}": "x" * 1000 for number in range(100)}] * 2000)
     assert (len(table["rows"]), len(table["rows"][0])) == (1000, 50)
@@ -185,18 +190,36 @@ def test_the_user_is_asked_on_the_page(page: AppTest, server: ModelServer, folde
         seen = [0]
         return lambda: (seen.append(statuses(page) == awaited) or sum(seen)) > 1
 
+    page.default_timeout = 300  # as long as the user has: a busy machine is no failure
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chat.turn.watch_for_events", click)
         say(page, "Go")
-        assert [(box.state, box.proto.expanded) for box in page.status] == [("running", True), ("running", False)]
+        asked, waits = page.main.expander
+        assert (asked.label, asked.proto.expanded, waits.label) == ("Allow send to run?", True, "send")
+        assert not page.status  # nothing turns while the app waits for the user
+        assert "skeleton" not in [element.type for element in page.chat_message[-1]]
         assert "Ann" in page.main.code[0].value
         awaited[:] = ["done", "asks"]
         press(page, "Allow")
         awaited[:] = []
-        press(page, "Refuse")
-    assert statuses(page) == ["done", "refused"]
-    assert [result for *_, result in server.calls()] == ["sent to Ann", "Not called: the user refused it."]
-    assert not {"Allow", "Refuse"} & set(labels(page))
+        press(page, "Deny")
+    assert statuses(page) == ["done", "denied"]
+    assert [result for *_, result in server.calls()] == ["sent to Ann", "Not called: the user denied it."]
+    assert not {"Allow", "Deny"} & set(labels(page))
+
+
+def test_steps_of_a_process_that_has_ended_are_closed(page: AppTest, server: ModelServer) -> None:
+    reply(server, ("echo", {"text": "Hi"}), ("echo", {"text": "Ho"}))
+    say(page, "Go")
+    state = state_of(history(page)[-1])
+    for step, status in zip(state["steps"], ("running", "asks"), strict=True):
+        step["status"] = status
+        del step["seconds"]
+    assert boxes(page.run()) == ["echo was stopped, but may still run"] * 2
+    state["status"] = "running"  # in another process, then
+    assert [box.label for box in page.run().main.expander] == ["Allow echo to run?"]
+    assert "another process" in page.chat_message[-1].caption[0].value
+    assert "Allow" not in labels(page)
 
 
 def statuses(page: AppTest) -> list[str]:
@@ -228,6 +251,8 @@ def test_another_version_has_its_own_steps(page: AppTest, server: ModelServer) -
 
 def test_a_file_that_cannot_be_used_is_named_on_the_page(page: AppTest, folder: Path) -> None:
     (folder / "worse.py").write_text("def f(:", encoding="utf-8")
-    page.run()
-    assert r"tools\/worse\.py cannot be used" in page.warning[0].value
+    assert not page.run().warning
     assert transcript(say(page, "Hello"))[-1] == ("ai", "Hello from the model.")
+    assert r"tools\/worse\.py cannot be used" in page.warning[0].value
+    (folder / "worse.py").unlink()
+    assert not say(page, "Hello").warning

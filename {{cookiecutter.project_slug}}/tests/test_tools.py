@@ -65,6 +65,14 @@ async def sleep(seconds: float) -> str:
         raise
     return "slept"
 
+def named(function: str, name: str, arguments: int) -> str:
+    """Take what our own functions take, too."""
+    return f"{function} {name} {arguments}"
+
+def no_number() -> list[dict]:
+    """Return what JSON has no word for."""
+    return [{"x": float("nan"), "y": float("inf")}]
+
 async def block() -> str:
     """Block everybody."""
     time.sleep(0.3)
@@ -196,6 +204,8 @@ def test_a_turn_that_fails_after_a_call_keeps_it(server: ModelServer, folder: Pa
         ("pay", "{}", "Error: amount: Missing required argument"),
         ("at_once", "{}", "(done)"),
         ("rows", "{}", '[{"name": "Ann", "age": 5}]'),
+        ("named", '{"function": "f", "name": "n", "arguments": 1}', "f n 1"),
+        ("no_number", "{}", '[{"x": NaN, "y": Infinity}]'),
     ],
 )
 def test_what_goes_wrong_is_told_to_the_model(
@@ -221,7 +231,7 @@ def test_a_result_is_cut_and_says_so(server: ModelServer, folder: Path) -> None:
     ended(begin(server, call("much")))
     result = server.calls()[0][2]
     assert len(result) < 20_100
-    assert result.endswith("480,000 letters more)")
+    assert result.endswith("480,000 characters more)")
 
 
 def test_the_calls_are_bounded(server: ModelServer, folder: Path, limits: dict[str, int]) -> None:
@@ -322,8 +332,8 @@ def test_nothing_is_sent_before_the_user_allows_it(server: ModelServer, sent: li
     turn.decide(second["id"], True)  # too late
     ended(turn)
     assert sent == ["Ann"]
-    assert [result for *_, result in server.calls()][:2] == ["sent", "Not called: the user refused it."]
-    assert second["status"] == "refused"
+    assert [result for *_, result in server.calls()][:2] == ["sent", "Not called: the user denied it."]
+    assert second["status"] == "denied"
 
 
 def test_nobody_answers(server: ModelServer, sent: list[str], limits: dict[str, int]) -> None:
@@ -338,7 +348,7 @@ def test_nobody_answers(server: ModelServer, sent: list[str], limits: dict[str, 
     assert sent == []
 
 
-def test_stop_refuses_what_was_asked(server: ModelServer, sent: list[str]) -> None:
+def test_stop_denies_what_was_asked(server: ModelServer, sent: list[str]) -> None:
     turn = begin(server, call("send", ("send", '{"to": "Bob"}'), to="Ann"))
     wait_until(lambda: asked(turn))
     first = steps(turn)[0]["id"]
@@ -387,6 +397,15 @@ def test_a_file_that_cannot_be_used_is_named_and_the_others_work(folder: Path, s
     assert sentence.startswith("tools/worse.py cannot be used: ")
     assert problem in sentence
     assert "pay" in tools
+
+
+def test_a_file_that_cannot_be_used_is_run_once_for_each_edit(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = f"with open({str(folder / 'runs')!r}, 'a') as file:\n    file.write('x')\nraise OSError"
+    for edit in ("", "\n"):
+        (folder / "worse.py").write_text(source + edit, encoding="utf-8")
+        assert [len(read_tools()[1]) for _ in range(3)] == [1, 1, 1]
+    assert (folder / "runs").read_text() == "xx"
+    assert [record.getMessage() for record in caplog.records] == ["tools/worse.py cannot be used: line 3, OSError"] * 2
 
 
 def test_only_public_functions_of_the_file_are_tools(folder: Path) -> None:

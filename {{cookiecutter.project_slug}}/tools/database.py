@@ -6,10 +6,13 @@ TOOLS_DATABASE, in the environment, says which: the path of a SQLite file, or po
 
 import csv
 import io
+import json
 import os
 import re
 import sqlite3
-import time
+import subprocess
+import sys
+from collections.abc import Iterable
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
@@ -20,19 +23,20 @@ SECONDS = 5  # for a query
 ROWS = 200  # of its result
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
-_tables: dict[tuple[Any, ...], bytes] = {}  # the CSV files as a SQLite database, by their names, times and sizes
+# The CSV files as a SQLite database, with a sentence for each that is no table, by their names, times and sizes.
+_tables: dict[tuple[Any, ...], tuple[bytes, list[str]]] = {}
 
 
 def describe_database() -> str:
     """List the tables of the user's database and their columns, to write a query of them."""
     if _is_postgres():
-        sql = "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns"
-        rows = _ask_postgres(f"{sql} WHERE table_schema NOT IN ('pg_catalog', 'information_schema')", 10_000)
-        return "\n".join("{table_schema}.{table_name}: {column_name} {data_type}".format_map(row) for row in rows)
-    with closing(_open_sqlite()) as connection:
-        schemas = [row[1] for row in connection.execute("PRAGMA database_list")]
-        sql = " UNION ALL ".join(f"SELECT sql FROM {name}.sqlite_master WHERE sql IS NOT NULL" for name in schemas)
-        return "\n".join(row[0] for row in connection.execute(sql)) or "There is no table."
+        line = "table_schema || '.' || table_name || ': ' || column_name || ' ' || data_type AS line"
+        own = "table_schema NOT IN ('pg_catalog', 'information_schema')"
+        rows = _ask(f"SELECT {line} FROM information_schema.columns WHERE {own}", 10_000)
+        return "\n".join(row["line"] for row in rows)
+    schemas = ["main", "db"] if os.environ.get("TOOLS_DATABASE") else ["main"]
+    sql = " UNION ALL ".join(f"SELECT sql FROM {name}.sqlite_master WHERE sql IS NOT NULL" for name in schemas)
+    return "\n".join([*(row["sql"] for row in _ask(sql, 10_000)), *_read_tables()[1]]) or "There is no table."
 
 
 def query_database(sql: str) -> list[dict[str, Any]]:
@@ -41,42 +45,38 @@ def query_database(sql: str) -> list[dict[str, Any]]:
     Args:
         sql: One SELECT statement, as SQLite or PostgreSQL takes it. Call describe_database first.
     """
-    return _ask_postgres(sql, ROWS) if _is_postgres() else _ask_sqlite(sql)
+    return _ask(sql, ROWS)
 
 
-def _ask_sqlite(sql: str) -> list[dict[str, Any]]:
-    with closing(_open_sqlite()) as connection:
-        until = time.monotonic() + SECONDS
-        # A connection that is opened read-only could still ATTACH a new file, and write that.
-        connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY)
-        connection.set_progress_handler(lambda: time.monotonic() > until, 10_000)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000_000)  # of a text that a query makes
-        connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, 100)
-        found: list[dict[str, Any]] = []
-        size = 0
-        for row in (rows := connection.execute(sql)):
-            size += sum(len(value) for value in row if isinstance(value, str | bytes))
-            if len(found) == ROWS or size > 2_000_000 or time.monotonic() > until:
-                break
-            found.append(dict(zip((column[0] for column in rows.description), row, strict=True)))
-        return found
+def _ask(sql: str, most: int) -> list[dict[str, Any]]:
+    """Ask in a process of its own, which can be ended: within one call of a function, SQLite looks at no clock."""
+    tables = b"" if _is_postgres() else _read_tables()[0]
+    given = json.dumps([sql, most]).encode() + b"\n" + tables
+    try:
+        command = [sys.executable, "-I", "-X", "utf8", __file__]
+        done = subprocess.run(command, input=given, capture_output=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"the query took more than {SECONDS} s") from None
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode(errors="replace").strip() or "the query took too much memory")
+    return json.loads(done.stdout)
 
 
-def _open_sqlite() -> sqlite3.Connection:
+def _read_tables() -> tuple[bytes, list[str]]:
     files = sorted(file for file in FOLDER.rglob("*") if file.suffix.lower() == ".csv")
     stamp = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
     if stamp not in _tables:
+        problems = []
         with closing(sqlite3.connect(":memory:")) as made:
             made.execute("PRAGMA user_version = 1")  # an empty database cannot be kept
             for file in files:
-                _load(made, file)
+                try:
+                    _load(made, file)
+                except (ValueError, OSError, csv.Error, sqlite3.Error) as error:
+                    problems.append(f"{file.name} cannot be read as a table ({error}).")
             _tables.clear()
-            _tables[stamp] = made.serialize()
-    connection = sqlite3.connect(":memory:", uri=True)
-    connection.deserialize(_tables[stamp])
-    if path := os.environ.get("TOOLS_DATABASE"):
-        connection.execute("ATTACH ? AS db", (f"{Path(path).resolve().as_uri()}?mode=ro",))
-    return connection
+            _tables[stamp] = made.serialize(), problems
+    return _tables[stamp]
 
 
 def _load(connection: sqlite3.Connection, file: Path) -> None:
@@ -87,7 +87,7 @@ def _load(connection: sqlite3.Connection, file: Path) -> None:
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
     first = text.partition("\n")[0]
-    head, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+    head, *rows = [*csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))] or [[]]
     names = [f'"{name.strip().replace(chr(34), "") or "column"}"' for name in head]
     names = [name if name not in names[:at] else f'{name[:-1]} {at + 1}"' for at, name in enumerate(names)]
     table = re.sub(r"\W+", "_", file.stem)
@@ -106,7 +106,23 @@ def _is_postgres() -> bool:
     return os.environ.get("TOOLS_DATABASE", "").startswith(("postgresql://", "postgres://"))
 
 
-def _ask_postgres(sql: str, most: int) -> list[dict[str, Any]]:
+def _sqlite_rows(sql: str, tables: bytes) -> Iterable[dict[str, Any]]:
+    connection = sqlite3.connect(":memory:", uri=True)
+    connection.deserialize(tables)
+    if path := os.environ.get("TOOLS_DATABASE"):
+        try:
+            connection.execute("ATTACH ? AS db", (f"{Path(path).resolve().as_uri()}?mode=ro",))
+        except sqlite3.Error:  # its text has the path in it, which may be an address with a password
+            raise ConnectionError("the file that TOOLS_DATABASE names cannot be opened") from None
+    # A connection that is opened read-only could still ATTACH a new file, and write that.
+    connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000_000)  # of a text that a query makes
+    connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, 100)
+    connection.row_factory = lambda rows, row: dict(zip((column[0] for column in rows.description), row, strict=True))
+    return connection.execute(sql)
+
+
+def _postgres_rows(sql: str) -> Iterable[dict[str, Any]]:
     psycopg: Any = import_module("psycopg")
     if not re.match(r"\s*(SELECT|WITH|VALUES|TABLE)\b", sql, re.IGNORECASE):
         raise ValueError("only SELECT statements are allowed")
@@ -116,11 +132,26 @@ def _ask_postgres(sql: str, most: int) -> list[dict[str, Any]]:
         connection = psycopg.connect(os.environ["TOOLS_DATABASE"], options=limits, row_factory=rows_by_name)
     except psycopg.Error:  # its text may hold the password
         raise ConnectionError("the database in TOOLS_DATABASE cannot be reached") from None
-    with connection:
-        connection.read_only = True
-        connection.execute("SELECT 1")  # from here on, the transaction cannot be made one that writes
-        rows = connection.cursor("rows")  # takes one statement, no second one that commits, and sends what is read
-        rows.execute(sql)
-        found = rows.fetchmany(most)
-        connection.rollback()
-        return found
+    connection.read_only = True
+    connection.execute("SELECT 1")  # from here on, the transaction cannot be made one that writes
+    rows = connection.cursor("rows")  # takes one statement, no second one that commits, and sends what is read
+    return rows.execute(sql)
+
+
+def _main() -> None:
+    sql, most = json.loads(sys.stdin.buffer.readline())
+    found: list[dict[str, Any]] = []
+    size = 0
+    try:
+        for row in _postgres_rows(sql) if _is_postgres() else _sqlite_rows(sql, sys.stdin.buffer.read()):
+            size += len(str(row))
+            if len(found) == most or size > 2_000_000:
+                break
+            found.append(row)
+    except Exception as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    print(json.dumps(found, default=str))
+
+
+if __name__ == "__main__":
+    _main()
