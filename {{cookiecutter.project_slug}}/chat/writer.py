@@ -1,7 +1,6 @@
 """What grows is written down each second: all answers of the process in one transaction."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,7 +29,7 @@ class Writer:
             self.turns[row] = turn
             loop.call_soon_threadsafe(self._begin)
         else:
-            asyncio.run_coroutine_threadsafe(self._write([row]), loop)
+            asyncio.run_coroutine_threadsafe(self._write(growing=False), loop)
 
     def _begin(self) -> None:
         if not self._beats or self._beats.done():
@@ -39,13 +38,14 @@ class Writer:
     async def _beat(self) -> None:
         while self.turns:
             await asyncio.sleep(SECONDS)
-            await self._write([*self.turns])
+            await self._write(growing=True)
 
-    async def _write(self, rows: Sequence[Row]) -> None:
-        async with self._one_at_a_time:
-            answers = [(row, *self.turns[row].snapshot()) for row in rows if row in self.turns]
+    async def _write(self, growing: bool) -> None:
+        async with self._one_at_a_time:  # answers that end meanwhile are written together
+            turns = [(row, turn) for row, turn in self.turns.items() if growing or not turn.running]
+            answers = [(row, *turn.snapshot()) for row, turn in turns]
             try:
-                stopped = await asyncio.to_thread(store.write, answers)
+                stopped = await asyncio.to_thread(store.write, answers) if answers else ()
             except (ChatError, RuntimeError):  # the next beat tries again, or `close` does, for Python ends
                 return
             for row, goes_on, written in answers:

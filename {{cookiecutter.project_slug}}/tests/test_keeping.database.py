@@ -199,10 +199,10 @@ def test_an_edit_in_a_tab_that_knows_less_is_a_question_of_its_own(page: AppTest
 def test_an_answer_whose_process_is_gone_broke_off(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "BEAT_SECONDS", -1)
     row = store_turn("running")
-    page = reopen(row.conversation)
+    page = reopen(row.id)
     assert transcript(page)[-1] == ("ai", "Half")
     assert page.error[0].value == keeping.BROKE_OFF
-    assert state_of(stored(row.conversation)[-1])["status"] == "failed"
+    assert state_of(stored(row.id)[-1])["status"] == "failed"
 
 
 def test_an_answer_that_grows_in_another_process_is_followed(page: AppTest) -> None:
@@ -214,7 +214,7 @@ def test_an_answer_that_grows_in_another_process_is_followed(page: AppTest) -> N
             store.write([(row, status == "running", AIMessage(text, response_metadata={"status": status}))])
 
     threading.Thread(target=grow).start()
-    assert transcript(reopen(row.conversation))[-1] == ("ai", "Half of it")
+    assert transcript(reopen(row.id))[-1] == ("ai", "Half of it")
 
 
 def test_an_answer_can_be_stopped_from_another_process(server: ModelServer) -> None:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from sqlalchemy import event
 
 from chat import store
 from chat.errors import ChatError
@@ -21,7 +22,6 @@ from server import kept
 
 MINE, OTHER = "a" * 64, "b" * 64
 NO_LIMITS = Limits(0, 0, 0, 0, 0)
-TABLES = (store.conversation, store.message, store.file, store.asked)
 PICTURE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
 
 
@@ -69,6 +69,13 @@ def texts(owner: str, id: str) -> list[str]:
     return [one.message.text for one in found.messages if one.shown] if found else []
 
 
+def everything() -> list[Any]:
+    """Return all that is in the database."""
+    with store.engine().connect() as db:
+        tables = ("conversation", "message", "file", "asked")
+        return [row._asdict() for table in tables for row in db.execute(sa.text(f"SELECT * FROM {table}"))]
+
+
 def test_what_was_said_comes_back_as_it_was() -> None:
     question, answer = turn("Quotes ' \" and \\ {braces} \t 🙂 100% _", "Sö.")
     used: Any = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
@@ -103,10 +110,10 @@ def test_versions_stand_in_one_place_and_share_their_files() -> None:
     assert len(found.messages) == 1 + 2 * 4
     assert all(one.message.content == question.content for one in found.messages if one.row.position == 1)
     assert texts(MINE, id) == ["Hi", "What is it?", "Version 2"]
-    store.show(store.Row(MINE, id, 1, 0), "What is it?")
+    store.show(store.Row(MINE, id, 1, 0))
     assert texts(MINE, id) == ["Hi", "What is it?", "So."]
     with store.engine().connect() as db:
-        assert db.scalar(sa.select(sa.func.count()).select_from(store.file)) == 1
+        assert db.scalar(sa.text("SELECT count(*) FROM file")) == 1
 
 
 def test_another_version_of_what_is_no_longer_the_last_goes_to_the_end() -> None:
@@ -170,9 +177,7 @@ def test_what_is_deleted_can_be_had_back_for_a_while_and_is_gone_then(monkeypatc
     store.delete(MINE, id)
     monkeypatch.setattr(store, "UNDO_SECONDS", -1)
     store.tidy(0)
-    with store.engine().connect() as db:
-        for table in TABLES:
-            assert id not in str(db.execute(sa.select(table)).all())
+    assert id not in str(everything())
     assert texts(MINE, other)
 
 
@@ -180,7 +185,7 @@ def test_what_is_too_old_is_taken_out() -> None:
     old, new = begin(), begin()
     with store.engine().begin() as db:
         long_ago = time.time() - 31 * 86400
-        db.execute(sa.update(store.conversation).where(store.conversation.c.id == old).values(changed=long_ago))
+        db.execute(sa.text("UPDATE conversation SET changed = :ago WHERE id = :id"), {"ago": long_ago, "id": old})
     store.tidy(0)
     assert texts(MINE, old)
     store.tidy(30)
@@ -223,21 +228,23 @@ def test_no_function_shows_or_changes_what_another_owner_has() -> None:
         "save": lambda: store.save(row, intruder),
         "look": lambda: store.look(row),
         "stop": lambda: store.stop(row._replace(position=1)),
-        "show": lambda: store.show(row._replace(version=1), "Not yours"),
+        "show": lambda: store.show(row._replace(version=1)),
         "chats": lambda: [store.chats(OTHER), store.chats(OTHER, "secret")],
+        "sizes": lambda: store.sizes(OTHER),
         "rename": lambda: store.rename(OTHER, id, "Not yours"),
         "delete": lambda: store.delete(OTHER, id),
-        "forget": lambda: store.forget(OTHER, id),
+        "forget": lambda: [store.forget(OTHER, id), store.forget(OTHER)],
     }
     of_everybody = {"engine", "tidy", "read_limits"}
     functions = {name for name, it in vars(store).items() if inspect.isfunction(it) and it.__module__ == store.__name__}
     assert {name for name in functions if not name.startswith("_")} == {*calls, *of_everybody}
 
-    def everything() -> list[Any]:
-        with store.engine().connect() as db:
-            return [[row._asdict() for row in db.execute(sa.select(table))] for table in TABLES]
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("INSERT"):  # what is inserted comes after the conversation has been looked at
+            assert "owner = " in statement.partition("WHERE")[2], statement
 
     before = everything()
+    event.listen(store.engine(), "before_cursor_execute", note)
     for name, call in calls.items():
         try:
             answered = call()
@@ -245,14 +252,12 @@ def test_no_function_shows_or_changes_what_another_owner_has() -> None:
             answered = None
         assert "secret" not in str(answered).casefold(), name
         assert "Of mine" not in str(answered), name
+        event.remove(store.engine(), "before_cursor_execute", note)
         assert everything() == before, name
+        event.listen(store.engine(), "before_cursor_execute", note)
 
 
-def test_the_tables_are_what_the_migrations_make() -> None:
-    with store.engine().connect() as db:
-        for table in TABLES:
-            columns = {column["name"] for column in sa.inspect(db).get_columns(table.name)}
-            assert columns == {column.name for column in table.columns}
+def test_the_version_is_that_of_the_last_migration() -> None:
     steps = Path("migrations/versions").glob("*.py")
     assert max(path.name.partition("_")[0] for path in steps) == store.VERSION
 
