@@ -166,7 +166,7 @@ def load(owner: str, id: str, most: int | None = None, before: int | None = None
     Parameters:
         owner: Whose it is; of somebody else's, there is nothing to be seen.
         id: Which one.
-        most: How many messages; None for all.
+        most: How many messages; None for all, with every version of each.
         before: Where those messages end that are wanted, without this one; None for the end of the conversation.
     """
     mine: dict[str, Any] = {"owner": owner, "id": id}
@@ -178,7 +178,7 @@ def load(owner: str, id: str, most: int | None = None, before: int | None = None
         if not one:
             return None
         end = one.length if before is None else before
-        span = {"begin": max(0, end - (most or end)), "end": end, "last": one.length - 2}
+        span = {"begin": max(0, end - (most or end)), "end": end, "last": one.length - 2 if most else 0}
         text = "SELECT position, version, shown, beat, CAST(data AS TEXT) AS data FROM message"
         rows = db.execute(_sql(f"{text} WHERE {OF_MINE} AND {wanted} ORDER BY position, version"), mine | span).all()
         saved = [json.loads(row.data) for row in rows]
@@ -218,7 +218,7 @@ def add(
     question = next((text_of(one) for one in messages if isinstance(one, HumanMessage)), "")
     asks = any(map(_grows, messages))  # else it was imported, or could not be stored when it was asked
     change = ", changed = :now, deleted = NULL, kept = :kept, size = size + :size"
-    values = mine | {"kept": json.dumps(kept), "size": sum(len(row["data"]) for row in rows)}
+    values: dict[str, Any] = {**mine, "kept": json.dumps(kept), "size": sum(len(row["data"]) for row in rows)}
     with _transaction() as db:
         touched = _touch(db, change=change, **values)
         if not touched:  # it is new; another tab may make it at the same moment
@@ -403,7 +403,7 @@ def _blocks(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
 
 
-def _to_columns(one: BaseMessage, files: dict[str, str]) -> dict[str, str]:
+def _to_columns(one: BaseMessage, files: dict[str, str]) -> dict[str, Any]:
     """Return a message as its row has it; what came along is put into `files`, by hash."""
     data = message_to_dict(one)
     if files_of(one):
