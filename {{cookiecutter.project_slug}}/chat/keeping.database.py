@@ -60,8 +60,10 @@ class StoredHistory(History):
 
     def reach(self, most: int | None = None) -> int:
         more = self._first if most is None else min(self._first, most - len(self.messages))
+        if more <= 0:
+            return self._first
         with self._trying():
-            if more > 0 and (found := store.load(self.owner, self.id, more, self._first)):
+            if found := store.load(self.owner, self.id, more, self._first):
                 self._rows |= {id(one.message): (one.message, one.row) for one in found.messages}
                 self.messages[:0] = [one.message for one in found.messages]
                 self._first -= more
@@ -95,8 +97,8 @@ class StoredHistory(History):
 
     def show(self, version: Sequence[BaseMessage]) -> None:
         super().show(version)
-        with self._trying():
-            if row := self._row_of(version[0]):
+        if row := self._row_of(version[0]):
+            with self._trying():
                 self._mine(store.show(row))
 
     def follow(self, turn: Any) -> None:

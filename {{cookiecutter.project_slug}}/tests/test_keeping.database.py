@@ -22,7 +22,7 @@ from chat.session import Chat
 from chat.settings import ROOT, read_settings
 from chat.store import Limits, Row
 from chat.turn import MOST_READ, Turn
-from chat.writer import writer
+from chat.writer import ENDED, writer
 from server.visitor import visitor
 from tests.conftest import PAGE
 from tests.filling import fill
@@ -255,6 +255,55 @@ def test_an_answer_goes_on_while_the_database_is_away(server: ModelServer, away:
     away(False)
     wait_until(lambda: stored(id)[-1].text == "One two")
     assert state_of(stored(id)[-1])["status"] == "complete"
+
+
+def test_another_chat_is_stored_once_the_database_is_back(page: AppTest, away: Callable[[bool], None]) -> None:
+    say(page, "Before")
+    address = address_of(page)
+    away(True)
+    say(page, "Meanwhile")
+    press(page, "New chat")
+    away(False)
+    page.run()
+    assert "c" not in page.query_params
+    assert [message.text for message in stored(address) if message.type == "human"] == ["Before", "Meanwhile"]
+
+
+def test_what_a_chat_is_being_edited_for_is_not_kept(page: AppTest) -> None:
+    pytest.importorskip("features.versions")
+    say(page, "First?")
+    press(page, "Edit the question")
+    say(page, "Second?")
+    assert "Send" in labels(page)
+    assert "Send" not in labels(reopen(address_of(page)))
+
+
+def test_a_chat_that_is_deleted_in_another_tab_is_gone(page: AppTest) -> None:
+    say(page, "First?")
+    other = reopen(address_of(page))
+    store.forget(visitor())
+    assert "human" not in [who for who, _ in transcript(other.run())]
+    say(other, "Second?")
+    assert [message.text for message in stored(address_of(page))] == ["Second?", ANSWER[1]]
+
+
+def test_the_end_of_the_server_comes_after_a_beat(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, id = begin(server, Reply(words=("One",), stall=60))
+    write, begun, go_on = store.write, threading.Event(), threading.Event()
+
+    def write_slowly(answers: Any) -> Any:
+        if not begun.is_set():
+            begun.set()
+            go_on.wait(60)
+        return write(answers)
+
+    monkeypatch.setattr(store, "write", write_slowly)
+    begun.wait(60)
+    (end := threading.Thread(target=writer().close)).start()
+    wait_until(lambda: writer()._one_at_a_time._waiters)
+    go_on.set()
+    end.join()
+    assert state_of(stored(id)[-1])["error"] == ENDED
 
 
 def test_who_asks_too_much_is_told(page: AppTest, settings: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import inspect
 import multiprocessing
-import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -69,9 +69,9 @@ def texts(owner: str, id: str) -> list[str]:
     return [one.message.text for one in found.messages if one.shown] if found else []
 
 
-def everything() -> list[Any]:
+def everything(engine: sa.Engine | None = None) -> list[Any]:
     """Return all that is in the database."""
-    with store.engine().connect() as db:
+    with (engine or store.engine()).connect() as db:
         tables = ("conversation", "message", "file", "asked")
         return [row._asdict() for table in tables for row in db.execute(sa.text(f"SELECT * FROM {table}"))]
 
@@ -181,6 +181,15 @@ def test_what_is_deleted_can_be_had_back_for_a_while_and_is_gone_then(monkeypatc
     assert texts(MINE, other)
 
 
+def test_the_list_has_what_was_deleted_last() -> None:
+    ids = [begin(*turn(f"Question {number}")) for number in range(store.LISTED + 3)]
+    for id in ids[:-2]:
+        store.delete(MINE, id)
+    listed = store.chats(MINE)
+    assert [id for id, _, deleted in listed if not deleted] == ids[:-3:-1]
+    assert [id for id, _, deleted in listed if deleted] == ids[-3:0:-1]
+
+
 def test_what_is_too_old_is_taken_out() -> None:
     old, new = begin(), begin()
     with store.engine().begin() as db:
@@ -213,6 +222,21 @@ def test_an_owner_may_have_so_much(limits: Limits, sentence: str) -> None:
         ask(MINE)
     assert len(store.chats(MINE)) == 2
     ask(OTHER)
+
+
+def test_all_that_is_stored_counts() -> None:
+    question, answer = turn(answer="", status="running")
+    question.content = [{"type": "text", "text": "What is it?"}, PICTURE | {"base64": "A" * 1000}]
+    id = begin(question, answer)
+    [(_, _, before)] = store.sizes(MINE)
+    assert before > 1000
+    answer.response_metadata = {"status": "complete", "steps": [{"name": "draw", "shown": "B" * 1000}]}
+    store.write([(store.Row(MINE, id, 1, 0), False, answer)])
+    [(_, _, after)] = store.sizes(MINE)
+    assert 1000 < after - before < 2000
+    again = [HumanMessage(question.content, id=question.id), answer]
+    store.add(MINE, id, again, {}, NO_LIMITS, store.Row(MINE, id, 0, 0))
+    assert store.sizes(MINE)[0][2] - after < 2500  # the picture is not stored again
 
 
 def test_no_function_shows_or_changes_what_another_owner_has() -> None:
@@ -262,14 +286,26 @@ def test_the_version_is_that_of_the_last_migration() -> None:
     assert max(path.name.partition("_")[0] for path in steps) == store.VERSION
 
 
-def test_an_older_app_refuses_a_newer_database() -> None:
-    begin()
-    with store.engine().begin() as db:
-        db.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    known = kept._kept.pop(f"database {os.environ['DATABASE_URL']}")
+def test_a_later_app_opens_this_database_and_an_older_app_refuses_that(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = begin()
+    shutil.copytree("migrations", tmp_path / "migrations")
+    step = "from alembic import op\nimport sqlalchemy as sa\nrevision, down_revision = '9999', '0001'\n"
+    step += "def upgrade():\n    op.add_column('conversation', sa.Column('colour', sa.Text, server_default='red'))\n"
+    (tmp_path / "migrations" / "versions" / "9999_later.py").write_text(step)
+    with monkeypatch.context() as later:
+        later.setattr("chat.migrate.ROOT", tmp_path)
+        later.setattr(store, "VERSION", "9999")
+        kept._kept.pop(f"database {database}").dispose()
+        assert texts(MINE, id) == ["Why?", "So."]
+        assert everything()[0]["colour"] == "red"
+    later_engine = kept._kept.pop(f"database {database}")
+    before = everything(later_engine)
     with pytest.raises(ChatError, match="later version of this app"):
         store.chats(MINE)
-    kept._kept[f"database {os.environ['DATABASE_URL']}"] = known
+    assert everything(later_engine) == before
+    later_engine.dispose()
 
 
 def _ask_often(id: str, number: int) -> None:
@@ -308,6 +344,14 @@ def test_a_database_that_is_away_is_a_sentence(
         store.chats(MINE)
     monkeypatch.setenv("DATABASE_URL", database)
     assert store.chats(MINE)
+
+
+def test_a_file_that_is_named_without_its_folder_is_the_apps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "ROOT", tmp_path)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///data/mine.db")
+    begin()
+    assert (tmp_path / "data" / "mine.db").is_file()
+    kept._kept.pop("database sqlite:///data/mine.db").dispose()
 
 
 @pytest.mark.parametrize("table", [None, {}, {"keep_days": "7"}])
