@@ -92,7 +92,7 @@ def search_among_others(options: argparse.Namespace, chats: int, messages: int) 
     from chat import store
 
     with store.engine().begin() as db:
-        ids = [id for id, *_ in store.sizes("mine")]
+        ids = [*store.sizes("mine")]
         for number in range(0, chats, FEW):
             where = {"owner": f"owner {number}", "first": ids[number], "last": ids[min(number + FEW, chats) - 1]}
             db.execute(sa.text("UPDATE conversation SET owner = :owner WHERE id BETWEEN :first AND :last"), where)
@@ -136,7 +136,7 @@ def numbers(owner: str, rounds: int) -> dict[str, float]:
     from chat.keeping import AT_FIRST
     from langchain_core.messages import AIMessage, HumanMessage
 
-    ids = [id for id, *_ in store.sizes(owner)]
+    ids = [*store.sizes(owner)]
     limits = store.Limits(0, 10**6, 10**6, 10**6, 10**6)
 
     def turn() -> None:

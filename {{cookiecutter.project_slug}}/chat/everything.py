@@ -5,7 +5,6 @@ import re
 import zipfile
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
@@ -31,21 +30,20 @@ def offer(chat: Chat, write: Write, read: Read) -> None:
     Parameters:
         chat: The one that is open.
         write: Returns a chat as the text of its export.
-        read: Returns the messages of such a text, or raises a ValueError or a ChatError.
+        read: Returns the messages of such a text, or raises an error.
     """
-    owner, before, parts = visitor(), 0, []
+    owner, before, parts = visitor(), 0, {}
     try:
-        for id, name, size in store.sizes(owner):
-            parts.append((before // PART, id, name))
+        for id, size in store.sizes(owner).items():
+            parts.setdefault(before // PART, []).append(id)
             before += size
     except ChatError as problem:
         st.warning(str(problem))
         return
-    files = [[(id, name) for _, id, name in part] for _, part in groupby(parts, lambda each: each[0])]
     row = st.container(horizontal=True)
-    for number, chats in enumerate(files, 1):
-        label = "All chats" if len(files) == 1 else f"All chats, part {number} of {len(files)}"
-        data = partial(_zip, owner, chats, write)
+    for number, ids in enumerate(parts.values(), 1):
+        label = "All chats" if len(parts) == 1 else f"All chats, part {number} of {len(parts)}"
+        data = partial(_zip, owner, ids, write)
         row.download_button(label, data, f"chats-{number}.zip", "application/zip", on_click="ignore")
     st.file_uploader(
         "Import all chats", "zip", key="app.import_all", on_change=_import, args=(owner, chat.settings, read)
@@ -57,17 +55,17 @@ def offer(chat: Chat, write: Write, read: Read) -> None:
         st.button("Delete everything", key="app.delete_all", type="primary", on_click=_delete, args=(owner,))
 
 
-def _zip(owner: str, chats: Sequence[tuple[str, str]], write: Write) -> bytes:
-    with zipfile.ZipFile(file := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as all_of_them:
-        for number, (id, name) in enumerate(chats, 1):
-            if not (found := store.load(owner, id)):
-                continue  # it has been deleted meanwhile
-            title = f"{number:04} {UNSAFE.sub('_', found.title)}.json"
-            in_turn = sorted(found.messages, key=lambda one: (not one.shown, one.row.version * (not one.shown)))
-            for folder, messages in groupby(in_turn, lambda one: "" if one.shown else "other versions/"):
-                (info := zipfile.ZipInfo(folder + title)).comment = name.encode()
-                text = write([one.message for one in messages])
-                all_of_them.writestr(info, text, zipfile.ZIP_DEFLATED)
+def _zip(owner: str, ids: Sequence[str], write: Write) -> bytes:
+    with zipfile.ZipFile(file := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as chats:
+        for number, found in enumerate(filter(None, (store.load(owner, id) for id in ids)), 1):
+            by_version = sorted(found.messages, key=lambda one: one.row.version)
+            shown = [one.message for one in found.messages if one.shown]
+            others = [one.message for one in by_version if not one.shown]
+            for folder, messages in (("", shown), ("other versions/", others)):
+                if messages:
+                    info = zipfile.ZipInfo(f"{folder}{number:04} {UNSAFE.sub('_', found.title)}.json")
+                    info.comment = found.title.encode()
+                    chats.writestr(info, write(messages), zipfile.ZIP_DEFLATED)
     return file.getvalue()
 
 
@@ -76,16 +74,15 @@ def _import(owner: str, settings: dict[str, Any], read: Read) -> None:
         return
     name = file.name
     try:
-        with zipfile.ZipFile(file) as all_of_them:
-            for info in all_of_them.infolist():
+        with zipfile.ZipFile(file) as chats:
+            for info in chats.infolist():
                 name = info.filename
                 if "/" in name:
-                    continue  # other versions, which are in nobody's way in a chat of their own only
+                    continue  # another version, which would be a chat of its own
                 if info.file_size > 2 * PART:
                     raise ValueError("too much for a chat")
-                store.add(owner, id := uuid4().hex, read(all_of_them.read(info)), {}, store.read_limits(settings))
-                if info.comment:
-                    store.rename(owner, id, clean(info.comment.decode(errors="replace"))[:60])
+                store.add(owner, id := uuid4().hex, read(chats.read(info)), {}, store.read_limits(settings))
+                store.rename(owner, id, clean(info.comment.decode(errors="replace"))[:60])
     except ChatError as problem:
         session()["everything_problem"] = f"Not all was imported. {problem}"
     except Exception:  # whatever is in it

@@ -38,9 +38,11 @@ OF_MINE = f"conversation IN (SELECT id FROM conversation WHERE {MINE})"
 AT = f"{OF_MINE} AND position = :position AND version = :version"
 
 
-@cache
-def _sql(text: str) -> sa.TextClause:
-    return sa.text(text)
+_sql = cache(sa.text)
+
+
+def _run(db: sa.Connection, text: str, /, **values: Any) -> sa.CursorResult[Any]:
+    return db.execute(_sql(text), values)
 
 
 class Row(NamedTuple):
@@ -150,14 +152,14 @@ def _transaction() -> Generator[sa.Connection]:
 def _touch(db: sa.Connection, owner: str, id: str, change: str = "", **values: Any) -> Any:
     """Change a conversation, which nobody else can until the transaction ends; return its row, None if it has none."""
     text = f"UPDATE conversation SET revision = revision + 1{change} WHERE {MINE} RETURNING revision, name, first"
-    return db.execute(_sql(text), {"owner": owner, "id": id, **values}).first()
+    return _run(db, text, owner=owner, id=id, **values).first()
 
 
 def revision(owner: str, id: str) -> int | None:
     """Return which revision of a conversation is the latest, or None if the owner has no such conversation."""
     with _transaction() as db:
         text = f"SELECT revision FROM conversation WHERE {MINE} AND deleted IS NULL"
-        return db.scalar(_sql(text), {"owner": owner, "id": id})
+        return _run(db, text, owner=owner, id=id).scalar()
 
 
 def load(owner: str, id: str, most: int | None = None, before: int | None = None) -> Found | None:
@@ -169,20 +171,21 @@ def load(owner: str, id: str, most: int | None = None, before: int | None = None
         most: How many messages; None for all, with every version of each.
         before: Where those messages end that are wanted, without this one; None for the end of the conversation.
     """
-    mine: dict[str, Any] = {"owner": owner, "id": id}
+    mine = {"owner": owner, "id": id}
     length = f"(SELECT max(position) + 1 FROM message WHERE {OF_MINE}) AS length"
     wanted = "position >= :begin AND position < :end AND (shown OR position >= :last)"
     with _transaction() as db:
         text = f"SELECT revision, name, first, CAST(kept AS TEXT) AS kept, {length} FROM conversation WHERE {MINE}"
-        one = db.execute(_sql(f"{text} AND deleted IS NULL"), mine).first()
-        if not one:
+        if not (one := _run(db, f"{text} AND deleted IS NULL", **mine).first()):
             return None
         end = one.length if before is None else before
         span = {"begin": max(0, end - (most or end)), "end": end, "last": one.length - 2 if most else 0}
         text = "SELECT position, version, shown, beat, CAST(data AS TEXT) AS data FROM message"
-        rows = db.execute(_sql(f"{text} WHERE {OF_MINE} AND {wanted} ORDER BY position, version"), mine | span).all()
+        text += f" WHERE {OF_MINE} AND {wanted} ORDER BY position, version"
+        rows = _run(db, text, **mine, **span).all()
         saved = [json.loads(row.data) for row in rows]
-        if stored := [block for each in saved for block in _blocks(each) if "stored" in block]:
+        contents = [each["data"]["content"] for each in saved if isinstance(each["data"]["content"], list)]
+        if stored := [block for content in contents for block in content if "stored" in block]:
             text = _sql(f"SELECT hash, data FROM file WHERE {OF_MINE} AND hash IN :hashes")
             hashes = sa.bindparam("hashes", [block["stored"] for block in stored], expanding=True)
             files = {row.hash: row.data for row in db.execute(text.bindparams(hashes), mine)}
@@ -224,23 +227,20 @@ def add(
         if not touched:  # it is new; another tab may make it at the same moment
             text = "INSERT INTO conversation (id, owner, name, first, text, kept, revision, size, changed)"
             text += " VALUES (:id, :owner, '', :first, '', '{}', 0, 0, 0) ON CONFLICT (id) DO NOTHING"
-            db.execute(_sql(text), mine | {"first": " ".join(question.split())[:TITLE_LETTERS]})
+            _run(db, text, first=" ".join(question.split())[:TITLE_LETTERS], **mine)
             if not (touched := _touch(db, change=change, **values)):
                 raise ChatError(UNKNOWN)
-        begin = _check(db, mine, limits, asks) + 1
-        version = 0
+        begin, version = _check(db, mine, limits, asks) + 1, 0
         if at and at.position == begin - len(messages):
-            begin = at.position
-            there = f"{OF_MINE} AND position >= :begin"
-            text = f"SELECT max(version) + 1 FROM message WHERE {there}"
-            version = db.scalar(_sql(text), mine | {"begin": begin}) or 0
-            db.execute(_sql(f"UPDATE message SET shown = FALSE WHERE {there}"), mine | {"begin": begin})
+            begin, there = at.position, f"{OF_MINE} AND position >= :begin"
+            version = _run(db, f"SELECT max(version) + 1 FROM message WHERE {there}", begin=begin, **mine).scalar() or 0
+            _run(db, f"UPDATE message SET shown = FALSE WHERE {there}", begin=begin, **mine)
         elif at:
             for one in messages:
                 one.id = str(uuid4())  # they are no longer a version of those that have this id
             rows = [_to_columns(one, files) for one in messages]
         if asks:
-            db.execute(_sql("INSERT INTO asked (owner, time) VALUES (:owner, :now)"), mine)
+            _run(db, "INSERT INTO asked (owner, time) VALUES (:owner, :now)", **mine)
         places = [Row(owner, id, begin + number, version) for number in range(len(messages))]
         for place, row, one in zip(places, rows, messages, strict=True):
             row |= place._asdict() | {"beat": mine["now"] if _grows(one) else None}
@@ -248,14 +248,13 @@ def add(
         db.execute(_sql(f"{text} VALUES (:id, :position, :version, TRUE, :beat, :text, :data)"), rows)
         text = "INSERT INTO file (conversation, hash, data) VALUES (:id, :hash, :data) ON CONFLICT DO NOTHING"
         for hash, data in files.items():
-            if db.execute(_sql(text), mine | {"hash": hash, "data": data}).rowcount:
+            if _run(db, text, hash=hash, data=data, **mine).rowcount:
                 _resize(db, owner, id, len(data))
     return touched.revision, touched.name or touched.first, places
 
 
 def _resize(db: sa.Connection, owner: str, id: str, more: int) -> None:
-    text = f"UPDATE conversation SET size = size + :more WHERE {MINE}"
-    db.execute(_sql(text), {"owner": owner, "id": id, "more": more})
+    _run(db, f"UPDATE conversation SET size = size + :more WHERE {MINE}", owner=owner, id=id, more=more)
 
 
 def _check(db: sa.Connection, mine: Mapping[str, Any], limits: Limits, asks: bool) -> int:
@@ -266,7 +265,7 @@ def _check(db: sa.Connection, mine: Mapping[str, Any], limits: Limits, asks: boo
         (SELECT count(*) FROM asked WHERE owner = :owner AND time > :now - 86400) AS day,
         (SELECT count(*) {chats}) AS chats, (SELECT sum(size) {chats}) AS size,
         (SELECT max(position) FROM message WHERE {OF_MINE}) AS last"""
-    has = db.execute(_sql(text), mine).one()
+    has = _run(db, text, **mine).one()
     for number, most, sentence in (
         (asks * (has.minute + 1), limits.questions_per_minute, "You may ask {:,} questions a minute: wait a little"),
         (asks * (has.day + 1), limits.questions_per_day, "You may ask {:,} questions a day: wait a little"),
@@ -292,8 +291,8 @@ def write(answers: Sequence[tuple[Row, bool, BaseMessage]]) -> set[Row]:
             columns = _to_columns(answer, {})
             if not goes_on:  # first the conversation, as everywhere, else two could wait for each other
                 _resize(db, row.owner, row.id, len(columns["data"]))
-            values = row._asdict() | columns | {"beat": time.time() if goes_on else None, "ended": not goes_on}
-            if not db.execute(_sql(text), values).rowcount:
+            beat = time.time() if goes_on else None
+            if not _run(db, text, beat=beat, ended=not goes_on, **row._asdict(), **columns).rowcount:
                 stopped.add(row)
     return stopped
 
@@ -303,7 +302,7 @@ def save(row: Row, changed: BaseMessage) -> int | None:
     with _transaction() as db:
         touched = _touch(db, row.owner, row.id)
         text = f"UPDATE message SET text = :text, data = :data WHERE {AT}"
-        db.execute(_sql(text), row._asdict() | _to_columns(changed, {}))
+        _run(db, text, **row._asdict(), **_to_columns(changed, {}))
     return touched and touched.revision
 
 
@@ -311,7 +310,7 @@ def look(row: Row) -> Stored | None:
     """Return an answer as it stands in the store."""
     with _transaction() as db:
         text = f"SELECT shown, beat, CAST(data AS TEXT) AS data FROM message WHERE {AT}"
-        found = db.execute(_sql(text), row._asdict()).first()
+        found = _run(db, text, **row._asdict()).first()
     if not found:
         return None
     return Stored(row, bool(found.shown), found.beat, messages_from_dict([json.loads(found.data)])[0])
@@ -320,7 +319,7 @@ def look(row: Row) -> Stored | None:
 def stop(row: Row) -> None:
     """Ask whoever lets an answer grow to stop it: the time of its last beat gets a minus sign."""
     with _transaction() as db:
-        db.execute(_sql(f"UPDATE message SET beat = -abs(beat) WHERE {AT}"), row._asdict())
+        _run(db, f"UPDATE message SET beat = -abs(beat) WHERE {AT}", **row._asdict())
 
 
 def show(row: Row) -> int | None:
@@ -328,7 +327,7 @@ def show(row: Row) -> int | None:
     with _transaction() as db:
         touched = _touch(db, row.owner, row.id)
         text = f"UPDATE message SET shown = (version = :version) WHERE {OF_MINE} AND position >= :position"
-        db.execute(_sql(f"{text} AND position <= :position + 1"), row._asdict())
+        _run(db, f"{text} AND position <= :position + 1", **row._asdict())
     return touched and touched.revision
 
 
@@ -345,11 +344,9 @@ def chats(owner: str, text: str = "") -> list[tuple[str, str, float | None]]:
     pattern = re.sub("([~%_])", r"~\1", text.casefold())
     values = {"owner": owner, "text": f"%{pattern}%", "since": time.time() - UNDO_SECONDS, "most": LISTED}
     with _transaction() as db:
-        rows = [
-            *db.execute(_sql(f"{mine} IS NULL {hit} ORDER BY changed DESC LIMIT :most"), values),
-            *db.execute(_sql(f"{mine} > :since ORDER BY deleted DESC LIMIT :most"), values),
-        ]
-    return [(row.id, row.name or row.first, row.deleted) for row in rows]
+        listed = _run(db, f"{mine} IS NULL {hit} ORDER BY changed DESC LIMIT :most", **values).all()
+        deleted = _run(db, f"{mine} > :since ORDER BY deleted DESC LIMIT :most", **values).all()
+    return [(row.id, row.name or row.first, row.deleted) for row in [*listed, *deleted]]
 
 
 def rename(owner: str, id: str, name: str) -> None:
@@ -364,21 +361,20 @@ def delete(owner: str, id: str, undo: bool = False) -> None:
         _touch(db, owner, id, ", deleted = :now", now=None if undo else time.time())
 
 
-def sizes(owner: str) -> list[tuple[str, str, int]]:
-    """Return all conversations of an owner, the oldest first: id, name, and how many characters are stored with it."""
+def sizes(owner: str) -> dict[str, int]:
+    """Return the ids of all conversations of an owner, the oldest first, and how many characters each takes."""
     with _transaction() as db:
-        text = "SELECT id, name, size FROM conversation WHERE owner = :owner AND deleted IS NULL ORDER BY changed"
-        return [tuple(row) for row in db.execute(_sql(text), {"owner": owner})]
+        text = "SELECT id, size FROM conversation WHERE owner = :owner AND deleted IS NULL ORDER BY changed"
+        return {row.id: row.size for row in _run(db, text, owner=owner)}
 
 
 def forget(owner: str, id: str = "") -> None:
     """Delete a conversation for good, or all that an owner has: one after another, so that nobody waits for long."""
     with _transaction() as db:
-        mine = "SELECT id FROM conversation WHERE owner = :owner"
-        ids = [id] if id else db.scalars(_sql(mine), {"owner": owner}).all()
+        ids = [id] if id else _run(db, "SELECT id FROM conversation WHERE owner = :owner", owner=owner).scalars().all()
     for each in ids:
         with _transaction() as db:
-            db.execute(_sql(f"DELETE FROM conversation WHERE {MINE}"), {"owner": owner, "id": each})
+            _run(db, f"DELETE FROM conversation WHERE {MINE}", owner=owner, id=each)
 
 
 def tidy(keep_days: int) -> None:
@@ -388,19 +384,14 @@ def tidy(keep_days: int) -> None:
         keep_days: How long one is kept after the last question; 0 for ever.
     """
     now = time.time()
-    limits = {"undo": now - UNDO_SECONDS, "old": now - keep_days * 86400 if keep_days else 0, "day": now - 86400}
+    old = now - keep_days * 86400 if keep_days else 0
     with _transaction() as db:
-        db.execute(_sql("DELETE FROM conversation WHERE deleted < :undo OR changed < :old"), limits)
-        db.execute(_sql("DELETE FROM asked WHERE time < :day"), limits)
+        _run(db, "DELETE FROM conversation WHERE deleted < :undo OR changed < :old", undo=now - UNDO_SECONDS, old=old)
+        _run(db, "DELETE FROM asked WHERE time < :day", day=now - 86400)
 
 
 def _grows(one: BaseMessage) -> bool:
     return one.response_metadata.get("status") == "running"
-
-
-def _blocks(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    content = data["data"]["content"]
-    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
 
 
 def _to_columns(one: BaseMessage, files: dict[str, str]) -> dict[str, Any]:

@@ -6,13 +6,11 @@ from typing import Any
 
 from chat import store
 from chat.errors import ChatError
-from chat.message import state_of
 from chat.store import Row
 from server.kept import keep
 from server.loop import loop
 
 SECONDS = 1
-ENDED = "The answer was cut off because the server stopped: try again."
 
 
 class Writer:
@@ -55,17 +53,11 @@ class Writer:
                     del self.turns[row]  # else a thumb came in between, and is written with the next beat
 
     def close(self) -> None:
-        """Write what there is as the server ends, and that the answers end with it."""
-        with suppress(ChatError, TimeoutError):
-            asyncio.run_coroutine_threadsafe(self._close(), loop).result(5)
-
-    async def _close(self) -> None:
-        async with self._one_at_a_time:
-            answers = [(row, False, turn.snapshot()[1]) for row, turn in self.turns.items()]
-            for _, _, answer in answers:
-                if state_of(answer)["status"] == "running":
-                    answer.response_metadata |= {"status": "failed", "error": ENDED}
-            await asyncio.to_thread(store.write, answers)
+        """Stop what grows, as the server ends, and write it."""
+        for turn in [*self.turns.values()]:
+            turn.stop()
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._write(growing=True), loop).result(5)
 
 
 def writer() -> Writer:

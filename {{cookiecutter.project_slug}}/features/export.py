@@ -75,7 +75,7 @@ def _import(chat: Chat) -> None:
         messages = _read(file.getvalue())
     except ChatError as problem:
         chat.kept["import_problem"] = f"Nothing was imported. {problem}"
-    except ValueError:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
         chat.kept["import_problem"] = f"{plain(file.name)} is not an exported chat: nothing was changed."
     else:
         chat.history.clear()
@@ -86,10 +86,7 @@ def _read(data: bytes) -> list[BaseMessage]:
     take(len(data))
     if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise ValueError("too much for a chat")
-    try:
-        return _checked(json.loads(data))
-    except (TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise ValueError("it is no chat") from error
+    return _checked(json.loads(data))
 
 
 def _checked(saved: list[dict[str, Any]]) -> list[BaseMessage]:

@@ -27,8 +27,7 @@ def mine(*messages: BaseMessage) -> str:
 
 def exported() -> bytes:
     """Return the visitor's chats as they are downloaded."""
-    chats = [(id, name) for id, name, _ in store.sizes(visitor())]
-    return everything._zip(visitor(), chats, export._to_json)
+    return everything._zip(visitor(), [*store.sizes(visitor())], export._to_json)
 
 
 def imported(page: AppTest, data: bytes) -> AppTest:

@@ -228,15 +228,15 @@ def test_all_that_is_stored_counts() -> None:
     question, answer = turn(answer="", status="running")
     question.content = [{"type": "text", "text": "What is it?"}, PICTURE | {"base64": "A" * 1000}]
     id = begin(question, answer)
-    [(_, _, before)] = store.sizes(MINE)
+    before = store.sizes(MINE)[id]
     assert before > 1000
     answer.response_metadata = {"status": "complete", "steps": [{"name": "draw", "shown": "B" * 1000}]}
     store.write([(store.Row(MINE, id, 1, 0), False, answer)])
-    [(_, _, after)] = store.sizes(MINE)
+    after = store.sizes(MINE)[id]
     assert 1000 < after - before < 2000
     again = [HumanMessage(question.content, id=question.id), answer]
     store.add(MINE, id, again, {}, NO_LIMITS, store.Row(MINE, id, 0, 0))
-    assert store.sizes(MINE)[0][2] - after < 2500  # the picture is not stored again
+    assert store.sizes(MINE)[id] - after < 2500  # the picture is not stored again
 
 
 def test_no_function_shows_or_changes_what_another_owner_has() -> None:
