@@ -109,9 +109,9 @@ class Visitor(Session):
                 await self._rerun(WidgetState(id=delta.add_block.expandable.id, bool_value=True))
                 await self.idle()
                 break
-        if not self._has("download_button", "All chats"):
+        if not self._has("download_button", "Export all chats"):
             return
-        file_id = self._find("download_button", "All chats").new_element.download_button.deferred_file_id
+        file_id = self._find("download_button", "Export all chats").new_element.download_button.deferred_file_id
         request = {"request_id": "all", "session_id": self._session_id, "deferred_file": {"file_id": file_id}}
         while not self.strangers:
             self.address = asyncio.get_running_loop().create_future()

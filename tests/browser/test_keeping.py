@@ -132,7 +132,7 @@ def test_an_app_moves_from_session_to_database_by_the_documented_steps(
         chat.wait_for_the_end()
         page.get_by_text("Export and import").click()
         with page.expect_download() as download:
-            page.get_by_role("button", name="JSON", exact=True).click()
+            page.get_by_role("button", name="Export as JSON").click()
         download.value.save_as(saved := tmp_path / "chat.json")
 
     *_, start = steps

@@ -40,17 +40,16 @@ def offer(chat: Chat, write: Write, read: Read) -> None:
     except ChatError as problem:
         st.warning(str(problem))
         return
-    row = st.container(horizontal=True)
+    looks: Any = {"on_click": "ignore", "width": "stretch"}
     for number, ids in enumerate(parts.values(), 1):
-        label = "All chats" if len(parts) == 1 else f"All chats, part {number} of {len(parts)}"
-        data = partial(_zip, owner, ids, write)
-        row.download_button(label, data, f"chats-{number}.zip", "application/zip", on_click="ignore")
+        label = f"Export all chats{f', part {number} of {len(parts)}' if len(parts) > 1 else ''}"
+        st.download_button(label, partial(_zip, owner, ids, write), f"chats-{number}.zip", "application/zip", **looks)
     st.file_uploader(
         "Import all chats", "zip", key="app.import_all", on_change=_import, args=(owner, chat.settings, read)
     )
     if problem := session().pop("everything_problem", ""):
         st.error(problem)
-    with st.popover("Delete all chats", icon=":material/delete_forever:", disabled=not parts):
+    with st.popover("Delete all chats", icon=":material/delete_forever:", width="stretch"):
         st.write("All your chats and their files will be gone for good, also those that you could still restore.")
         st.button("Delete everything", key="app.delete_all", type="primary", on_click=_delete, args=(owner,))
 
