@@ -190,7 +190,7 @@ def ways(folder: Path, wanted: Sequence[str], before: Path | None = None) -> dic
     Parameters:
         folder: An empty folder, which takes what is made.
         before: An installed openai app that an earlier version of the template has made.
-        wanted: Of "app", "app_database", "app_without_features", "plain", "plain_streaming", "chainlit", "bare_websocket".
+        wanted: The keys of what is returned, some of them.
     """
     app = install(model_provider="openai", project_slug="measured")
     shutil.copytree(HERE / "baselines", folder, dirs_exist_ok=True)

