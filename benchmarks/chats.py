@@ -221,17 +221,26 @@ class Bench:
 
 # What is measured of which ways; the rest has no such thing (a floor without a page, Chainlit without a wrapper).
 MEASURES: dict[str, tuple[Callable[[Bench, Way], Awaitable[Numbers]], tuple[str, ...]]] = {
-    "opening": (Bench.opening, ("app", "app_before", "plain", "plain_streaming", "chainlit")),
+    "opening": (Bench.opening, ("app", "app_database", "app_before", "plain", "plain_streaming", "chainlit")),
     "turns": (
         Bench.turns,
-        ("app", "app_before", "app_without_features", "plain", "plain_streaming", "chainlit", "bare_websocket"),
+        (
+            "app",
+            "app_database",
+            "app_before",
+            "app_without_features",
+            "plain",
+            "plain_streaming",
+            "chainlit",
+            "bare_websocket",
+        ),
     ),
     "processes": (Bench.processes, ("app",)),
     "answer": (Bench.answer, ("app", "app_before", "plain", "plain_streaming", "chainlit", "bare_websocket")),
     "start": (Bench.start, ("app", "app_before", "plain", "plain_streaming", "chainlit")),
     "long": (Bench.long, ("app", "app_before", "plain")),
     "browser": (Bench.browser, ("app", "app_before")),
-    "memory": (Bench.memory, ("app", "app_before", "plain", "chainlit")),
+    "memory": (Bench.memory, ("app", "app_database", "app_before", "plain", "chainlit")),
     "alone": (Bench.alone, ("bare_websocket",)),
 }
 WAYS = [way for way in MEASURES["turns"][1] if way != "app_before"]
@@ -265,7 +274,7 @@ def table(results: dict[str, dict[str, list[float]]], names: list[str]) -> str:
         results: What `measure` returned.
         names: Of the ways, one column each.
     """
-    others = [name for name in ("the app before", "plain", "Chainlit") if name in names]
+    others = [name for name in ("the app with a database", "the app before", "plain", "Chainlit") if name in names]
     lines = ["| " + " | ".join(["", *names, *(f"the app : {other}" for other in others)]) + " |"]
     lines.append("|---" * (1 + len(names) + len(others)) + "|")
     for label, of in results.items():

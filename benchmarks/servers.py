@@ -190,7 +190,7 @@ def ways(folder: Path, wanted: Sequence[str], before: Path | None = None) -> dic
     Parameters:
         folder: An empty folder, which takes what is made.
         before: An installed openai app that an earlier version of the template has made.
-        wanted: Of "app", "app_without_features", "plain", "plain_streaming", "chainlit", "bare_websocket".
+        wanted: The keys of what is returned, some of them.
     """
     app = install(model_provider="openai", project_slug="measured")
     shutil.copytree(HERE / "baselines", folder, dirs_exist_ok=True)
@@ -208,6 +208,10 @@ def ways(folder: Path, wanted: Sequence[str], before: Path | None = None) -> dic
         made["app_before"] = made["app"]._replace(
             name="the app before", folder=before, long="long_chat.py", command=command
         )
+    if "app_database" in wanted:
+        kept = install(model_provider="openai", project_slug="measured", conversations="database")
+        name, python = "the app with a database", kept / ".venv" / "bin" / "python"
+        made["app_database"] = made["app"]._replace(name=name, folder=kept, python=python)
     take_out(without := copy_app(app, folder / "without_features"), FEATURES)
     made["app_without_features"] = made["app"]._replace(name="the app without features", folder=without)
     if {"plain", "plain_streaming"} & {*wanted}:

@@ -9,7 +9,7 @@ import contextlib
 import json
 import urllib.request
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -24,13 +24,16 @@ WHOLE_RUN = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_
 class Session:
     """One user at the page: what they see is `transcript()`, what they do are the methods named for it."""
 
-    def __init__(self, port: int, base_path: str = "") -> None:
+    def __init__(self, port: int, base_path: str = "", cookie: str = "") -> None:
         """Prepare a session; `async with` opens the page.
 
         Parameters:
             port: Where the app listens on loopback.
             base_path: What stands before all its paths, such as "/chat".
+            cookie: What the browser sends as its cookies.
         """
+        self._headers = {"Cookie": cookie} if cookie else {}
+        self.query = ""  # what stands in the page's address after the question mark
         self._url = f"ws://127.0.0.1:{port}{base_path}/_stcore/stream"
         self._session_id = ""
         self._deltas: dict[tuple[int, ...], Delta] = {}
@@ -60,6 +63,7 @@ class Session:
         self._socket = await websockets.connect(
             self._url,
             subprotocols=[websockets.Subprotocol(name) for name in subprotocols],
+            additional_headers=self._headers,
             max_size=None,
             open_timeout=60,  # the app opens its WebSocket when it is warm, which on a busy machine takes a while
         )
@@ -112,6 +116,20 @@ class Session:
             return True
         return False
 
+    async def use(self, kind: str, label: str, **value: Any) -> bool:
+        """Give a widget with this label a value; return whether there was one.
+
+        Parameters:
+            kind: Its name in Element.proto.
+            label: Its label.
+            value: The field of WidgetState, and what goes there.
+        """
+        if not self._has(kind, label):
+            return False
+        delta = self._find(kind, label)
+        await self._rerun(WidgetState(id=getattr(delta.new_element, kind).id, **value), delta.fragment_id)
+        return True
+
     def transcript(self) -> list[tuple[str, str]]:
         """Return what the page shows as (who, text) pairs."""
         messages = []
@@ -161,14 +179,18 @@ class Session:
         for delta in self._deltas.values():
             if delta.HasField("new_element") and delta.new_element.HasField(kind):
                 element = delta.new_element
-                if not label or element.button.label == label or f'"{label}"' in element.bidi_component.json:
+                if (
+                    not label
+                    or getattr(getattr(element, kind), "label", "") == label
+                    or f'"{label}"' in element.bidi_component.json
+                ):
                     return delta
         raise LookupError(f"the page has no {kind} {label}")
 
     async def _rerun(self, widget: WidgetState | None = None, fragment_id: str = "") -> None:
         self._drawn.clear()
         message = BackMsg()
-        message.rerun_script.query_string = ""
+        message.rerun_script.query_string = self.query
         message.rerun_script.fragment_id = fragment_id
         message.rerun_script.widget_states.widgets.extend([widget] if widget else [])
         await self.send(message)
@@ -177,15 +199,21 @@ class Session:
         """Send any message, also one that no page sends."""
         await self._socket.send(message.SerializeToString())
 
+    def take(self, raw: bytes, message: ForwardMsg) -> None:
+        """Look at a message that has come; a test that wants to overrides it."""
+
     async def _read(self) -> None:
         async for raw in self._socket:
             self.bytes_received += len(raw)
             message = ForwardMsg.FromString(raw)
+            self.take(raw, message)
             match message.WhichOneof("type"):
                 case "new_session":
                     self._session_id = message.new_session.initialize.session_id
                     self._fragments = set(message.metadata.run.fragment_ids)
                     self._seen = set()
+                case "page_info_changed":
+                    self.query = message.page_info_changed.query_string
                 case "file_urls_response":
                     self._places.put_nowait(message.file_urls_response.file_urls[0])
                 case "delta":

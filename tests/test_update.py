@@ -8,29 +8,36 @@ import pytest
 from tests.baking import UV, copy_template, run
 
 
-@pytest.mark.installs
-def test_an_update_keeps_edits_and_installs_nothing(tmp_path: Path) -> None:
-    """All of it below the temporary folder, where cruft also makes the apps that it compares."""
-    env = {"TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a folder."""
+    run("git", "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments, cwd=folder)
 
-    def git(folder: Path, *arguments: str) -> None:
-        run("git", "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments, cwd=folder)
 
-    def cruft(*arguments: str | Path, cwd: Path) -> str:
-        return run(UV, "tool", "run", "cruft", *arguments, cwd=cwd, env=env).stdout
+def cruft(*arguments: str | Path, cwd: Path) -> str:
+    """Run cruft, which also makes the apps that it compares below the folder."""
+    env = {"TMPDIR": str(cwd), "TEMP": str(cwd)}
+    return run(UV, "tool", "run", "cruft", *arguments, cwd=cwd, env=env).stdout
 
-    template = copy_template(tmp_path / "template")
+
+def make_app(folder: Path) -> tuple[Path, Path]:
+    """Make an app from a template of its own; return both folders, with everything committed."""
+    template = copy_template(folder / "template")
     git(template, "init", "-q")
     git(template, "add", "-A")
     git(template, "commit", "-qm", "one")
-    (tmp_path / "work").mkdir()
     chosen = '{"model_provider": "openai"}'
-    said = cruft("create", template, "--no-input", "--extra-context", chosen, cwd=tmp_path / "work")
+    said = cruft("create", template, "--no-input", "--extra-context", chosen, cwd=folder)
     assert "\nVERIFIED: the app works on this machine" in said
-    app = tmp_path / "work" / "my-chat-app"
+    app = folder / "my-chat-app"
     git(app, "init", "-q")
     git(app, "add", "-A")
     git(app, "commit", "-qm", "as it was made")
+    return template, app
+
+
+@pytest.mark.installs
+def test_an_update_keeps_edits_and_installs_nothing(tmp_path: Path) -> None:
+    template, app = make_app(tmp_path)
     (app / "prompts" / "system.md").write_text("You are mine.")
     agents = app / "AGENTS.md"
     agents.write_text(agents.read_text(encoding="utf-8") + "\nMy last line.\n", encoding="utf-8")

@@ -1,5 +1,7 @@
 """What a person finds again whose conversations are kept in a database: after a reload, in a second tab, after Back."""
 
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,10 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.baking import app_tests, install
+from tests.baking import REPOSITORY, app_tests, install, run
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import ENDLESS, reply
 from tests.running import free_port, running
+from tests.test_update import cruft, git, make_app
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
 
@@ -112,3 +115,42 @@ def test_a_chat_outlives_the_server(
         chat.wait_for_the_end()
         expect(chat.answer).to_contain_text("Hello from the model.")
         expect(chat.messages).to_have_count(5)
+
+
+@pytest.mark.parametrize("width", ["desktop"])
+def test_an_app_moves_from_session_to_database_by_the_documented_steps(
+    page: Page, server: Any, tmp_path: Path, width: str
+) -> None:
+    words = (REPOSITORY / "docs" / "updating.md").read_text(encoding="utf-8")
+    steps = re.findall(
+        r"^    (uvx? .*)", words.partition("## From `session` to `database`")[2].partition("\n## ")[0], re.M
+    )
+    _, app = make_app(tmp_path)
+    with running(app, server.environment) as port:
+        chat = ChatPage(page, port)
+        chat.say("About cats")
+        chat.wait_for_the_end()
+        page.get_by_text("Export and import").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Export as JSON").click()
+        download.value.save_as(saved := tmp_path / "chat.json")
+
+    *_, start = steps
+    assert start == "uv run streamlit run app.py"  # as `running` does
+    for step in steps[:-1]:
+        command, *arguments = shlex.split(step)
+        if command == "uvx":
+            cruft(*arguments[1:], "--skip-apply-ask", cwd=app)
+        else:
+            run(command, *arguments, "-m", "smoke", cwd=app)
+    git(app, "add", "-A")
+    with running(app, server.environment) as port:
+        chat = ChatPage(page, port)
+        page.get_by_text("Export and import").click()
+        page.get_by_test_id("stFileUploader").filter(has_text="Import JSON").locator("input").set_input_files(saved)
+        expect(chat.messages).to_have_count(3)
+        expect(chat.messages.nth(1)).to_have_text(re.compile("About cats"))
+        page.wait_for_url("**/?c=*")
+        page.reload()
+        expect(chat.messages).to_have_count(3)
+    assert (app / "data" / "chats.db").is_file()

@@ -3,9 +3,8 @@
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import Any
 
@@ -14,7 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from chat import store
 from chat.errors import ChatError
 from chat.history import History
-from chat.message import state_of, text_of
+from chat.message import state_of
 from chat.store import Row, Stored
 from chat.writer import writer
 from server.gate import watch_for_events
@@ -24,6 +23,7 @@ AT_FIRST = 20  # messages that are read when a conversation is opened
 BEAT_SECONDS = 10  # without a word from whoever let an answer grow, and it has broken off
 BROKE_OFF = "The answer broke off: try again."
 ID = re.compile("[0-9a-f]{32}")
+LASTING = ("model", "persona", "edited_prompts")  # of what features keep with a chat; the rest is the page's
 
 
 def open_history(chat: Any) -> History:
@@ -60,32 +60,46 @@ class StoredHistory(History):
 
     def reach(self, most: int | None = None) -> int:
         more = self._first if most is None else min(self._first, most - len(self.messages))
-        if more > 0:
-            self._attempt(partial(self._read, more))
+        if more <= 0:
+            return self._first
+        with self._trying():
+            if found := store.load(self.owner, self.id, more, self._first):
+                self._rows |= {id(one.message): (one.message, one.row) for one in found.messages}
+                self.messages[:0] = [one.message for one in found.messages]
+                self._first -= more
         return self._first
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         self.messages.extend(messages)
-        self._attempt(self._store)
+        with self._trying():
+            self._store()
 
     def clear(self) -> None:
         self.messages.clear()
         self._rows.clear()
         self._first, self.title, self.versions = 0, "", {}
         if self._revision:
-            self._attempt(self._forget)
+            with self._trying():
+                store.forget(self.owner, self.id)
+                self._revision = None
 
     def refresh(self) -> None:
-        self._attempt(self._look)
+        with self._trying():
+            self._save()
+            if self._revision != store.revision(self.owner, self.id):
+                self._load(max(AT_FIRST, len(self.messages) + 2))
+            self._store()
 
     def save(self, message: BaseMessage) -> None:
         self._changed.append(message)
-        self._attempt(self._save)
+        with self._trying():
+            self._save()
 
     def show(self, version: Sequence[BaseMessage]) -> None:
         super().show(version)
         if row := self._row_of(version[0]):
-            self._attempt(partial(self._show, row, text_of(version[0])))
+            with self._trying():
+                self._mine(store.show(row))
 
     def follow(self, turn: Any) -> None:
         if row := self._row_of(turn.answer):
@@ -98,9 +112,10 @@ class StoredHistory(History):
             return ()
         return (writer().turns.get(row) or _Elsewhere(last, row),)
 
-    def _attempt(self, what: Any) -> None:
+    @contextmanager
+    def _trying(self) -> Generator[None]:
         try:
-            what()
+            yield
         except ChatError as problem:
             self.problem = str(problem)
         else:
@@ -113,12 +128,6 @@ class StoredHistory(History):
         """Take note of a change of ours; if others have changed something before it, it is read at the next look."""
         if revision and self._revision and revision == self._revision + 1:
             self._revision = revision
-
-    def _look(self) -> None:
-        self._save()
-        if self._revision != store.revision(self.owner, self.id):
-            self._load(max(AT_FIRST, len(self.messages) + 2))
-        self._store()
 
     def _save(self) -> None:
         while self._changed:
@@ -134,7 +143,7 @@ class StoredHistory(History):
         if not any(isinstance(message, HumanMessage) for message in new):
             return  # a greeting alone is not worth keeping
         at = next((row for message, row in self._rows.values() if message.id and message.id == new[0].id), None)
-        kept = {name: value for name, value in self._kept.items() if _is_plain(value)}
+        kept = {name: self._kept[name] for name in LASTING if name in self._kept}
         revision, self.title, rows = store.add(self.owner, self.id, new, kept, store.read_limits(self.settings), at)
         earlier = [one for one in self.messages if (row := self._row_of(one)) and row.position < rows[0].position]
         self.messages[:] = [*earlier, *new]
@@ -143,27 +152,15 @@ class StoredHistory(History):
             self._revision = revision
         self._mine(revision)
 
-    def _forget(self) -> None:
-        store.forget(self.owner, self.id)
-        self._revision = None
-
-    def _show(self, row: Row, question: str) -> None:
-        self._mine(store.show(row, question))
-
-    def _read(self, more: int) -> None:
-        if found := store.load(self.owner, self.id, more, self._first):
-            self._rows |= {id(one.message): (one.message, one.row) for one in found.messages}
-            self.messages[:0] = [one.message for one in found.messages]
-            self._first -= more
-
     def _load(self, most: int) -> None:
-        found = store.load(self.owner, self.id, most)
-        if not found:  # it is new, or has been deleted
-            self._revision = None
+        found, new = store.load(self.owner, self.id, most), self._new()
+        if not found:
+            if self._revision:  # it has been deleted in another tab
+                self.messages[:], self._rows, self._first, self.versions = new, {}, 0, {}
+            self._revision, self.title = None, ""
             return
         if self._revision is None:
             self._kept |= found.kept
-        new = self._new()
         while new and not isinstance(new[0], HumanMessage):
             del new[0]  # the greeting, which is there already
         stored = [self._alive(one) for one in found.messages]
@@ -182,10 +179,6 @@ class StoredHistory(History):
             one.message.response_metadata |= {"status": "failed", "error": BROKE_OFF}
             store.write([(one.row, False, one.message)])
         return one
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, (str, int)) or (isinstance(value, dict) and all(map(_is_plain, value.values())))
 
 
 def _versions(last: list[Stored]) -> dict[str | None, list[list[BaseMessage]]]:

@@ -3,10 +3,12 @@
 import json
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -14,7 +16,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from langchain_core.messages import BaseMessage, HumanMessage, message_to_dict, messages_from_dict
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chat.errors import ChatError
@@ -30,27 +32,24 @@ UNDO_SECONDS = 3600  # for which a deleted chat can be had back
 LISTED = 50  # chats in the sidebar; a search finds the others
 TITLE_LETTERS = 60
 
-# What the columns hold, and their types, is in migrations/; those with a type here are turned into Python's own.
-_names = ("id", "owner", "name", "first", "text", "revision", "letters", "changed", "deleted")
-conversation = sa.table("conversation", *map(sa.column, _names), sa.column("kept", sa.JSON))
-_names = ("conversation", "position", "version", "beat", "text")
-message = sa.table("message", *map(sa.column, _names), sa.column("shown", sa.Boolean), sa.column("data", sa.JSON))
-file = sa.table("file", *map(sa.column, ("conversation", "hash", "data")))
-asked = sa.table("asked", *map(sa.column, ("owner", "time")))
+# SQL that both databases understand; what the columns hold is in migrations/.
+MINE = "id = :id AND owner = :owner"
+OF_MINE = f"conversation IN (SELECT id FROM conversation WHERE {MINE})"
+AT = f"{OF_MINE} AND position = :position AND version = :version"
 
-# Asked in each run of the page, so it is put together once.
-_REVISION = sa.select(conversation.c.revision).where(
-    conversation.c.owner == sa.bindparam("owner"),
-    conversation.c.id == sa.bindparam("id"),
-    conversation.c.deleted.is_(None),
-)
+
+_sql = cache(sa.text)
+
+
+def _run(db: sa.Connection, text: str, /, **values: Any) -> sa.CursorResult[Any]:
+    return db.execute(_sql(text), values)
 
 
 class Row(NamedTuple):
     """Where a message stands in the store."""
 
     owner: str
-    conversation: str
+    id: str  # of its conversation
     position: int
     version: int
 
@@ -112,7 +111,9 @@ def _connect(address: str) -> sa.Engine:
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername == "sqlite" and url.database:
-        (ROOT / url.database).parent.mkdir(parents=True, exist_ok=True)
+        file = ROOT / url.database  # wherever the app is started
+        file.parent.mkdir(parents=True, exist_ok=True)
+        url = url.set(database=str(file))
     patience = {"timeout": 5} if url.drivername == "sqlite" else {"connect_timeout": 5}
     try:
         made = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=patience)
@@ -134,7 +135,7 @@ def _connect(address: str) -> sa.Engine:
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:
-    for pragma in ("journal_mode = WAL", "foreign_keys = ON"):
+    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -148,29 +149,17 @@ def _transaction() -> Generator[sa.Connection]:
         raise ChatError(AWAY) from error
 
 
-def _mine(owner: str, id: str) -> Any:
-    return sa.and_(conversation.c.id == id, conversation.c.owner == owner)
-
-
-def _of_mine(table: sa.TableClause, owner: str, id: str) -> Any:
-    return table.c.conversation.in_(sa.select(conversation.c.id).where(_mine(owner, id)))
-
-
-def _at(row: Row) -> Any:
-    here = (message.c.position == row.position, message.c.version == row.version)
-    return sa.and_(_of_mine(message, row.owner, row.conversation), *here)
-
-
-def _touch(db: sa.Connection, owner: str, id: str, letters: int = 0, **values: Any) -> int | None:
-    """Change a conversation, which nobody else can until the transaction ends; return its revision, or None."""
-    values |= {"revision": conversation.c.revision + 1, "letters": conversation.c.letters + letters}
-    return db.scalar(sa.update(conversation).where(_mine(owner, id)).values(values).returning(conversation.c.revision))
+def _touch(db: sa.Connection, owner: str, id: str, change: str = "", **values: Any) -> Any:
+    """Change a conversation, which nobody else can until the transaction ends; return its row, None if it has none."""
+    text = f"UPDATE conversation SET revision = revision + 1{change} WHERE {MINE} RETURNING revision, name, first"
+    return _run(db, text, owner=owner, id=id, **values).first()
 
 
 def revision(owner: str, id: str) -> int | None:
     """Return which revision of a conversation is the latest, or None if the owner has no such conversation."""
     with _transaction() as db:
-        return db.scalar(_REVISION, {"owner": owner, "id": id})
+        text = f"SELECT revision FROM conversation WHERE {MINE} AND deleted IS NULL"
+        return _run(db, text, owner=owner, id=id).scalar()
 
 
 def load(owner: str, id: str, most: int | None = None, before: int | None = None) -> Found | None:
@@ -179,32 +168,32 @@ def load(owner: str, id: str, most: int | None = None, before: int | None = None
     Parameters:
         owner: Whose it is; of somebody else's, there is nothing to be seen.
         id: Which one.
-        most: How many messages; None for all.
+        most: How many messages; None for all, with every version of each.
         before: Where those messages end that are wanted, without this one; None for the end of the conversation.
     """
+    mine = {"owner": owner, "id": id}
+    length = f"(SELECT max(position) + 1 FROM message WHERE {OF_MINE}) AS length"
+    wanted = "position >= :begin AND position < :end AND (shown OR position >= :last)"
     with _transaction() as db:
-        one = db.execute(sa.select(conversation).where(_mine(owner, id), conversation.c.deleted.is_(None))).first()
-        if not one:
+        text = f"SELECT revision, name, first, CAST(kept AS TEXT) AS kept, {length} FROM conversation WHERE {MINE}"
+        if not (one := _run(db, f"{text} AND deleted IS NULL", **mine).first()):
             return None
-        mine = _of_mine(message, owner, id)
-        length = (db.scalar(sa.select(sa.func.max(message.c.position)).where(mine)) or 0) + 1
-        end = length if before is None else before
-        wanted = message.c.position.between(max(0, end - (most or end)), end - 1)
-        or_last = sa.or_(message.c.shown, message.c.position >= length - 2)
-        query = sa.select(message).where(mine, wanted, or_last).order_by(message.c.position, message.c.version)
-        rows = db.execute(query).all()
-        hashes = {block["stored"] for row in rows for block in _blocks(row.data) if "stored" in block}
-        there = (_of_mine(file, owner, id), file.c.hash.in_(hashes))
-        files = (
-            {each.hash: json.loads(each.data) for each in db.execute(sa.select(file).where(*there))} if hashes else {}
-        )
-    for row in rows:
-        for block in _blocks(row.data):
-            block.update(files.get(block.pop("stored", ""), {}))
-    messages = messages_from_dict([row.data for row in rows])
-    pairs = zip(rows, messages, strict=True)
-    found = [Stored(Row(owner, id, row.position, row.version), row.shown, row.beat, it) for row, it in pairs]
-    return Found(one.revision, one.name or one.first, one.kept, length, found)
+        end = one.length if before is None else before
+        span = {"begin": max(0, end - (most or end)), "end": end, "last": one.length - 2 if most else 0}
+        text = "SELECT position, version, shown, beat, CAST(data AS TEXT) AS data FROM message"
+        text += f" WHERE {OF_MINE} AND {wanted} ORDER BY position, version"
+        rows = _run(db, text, **mine, **span).all()
+        saved = [json.loads(row.data) for row in rows]
+        contents = [each["data"]["content"] for each in saved if isinstance(each["data"]["content"], list)]
+        if stored := [block for content in contents for block in content if "stored" in block]:
+            text = _sql(f"SELECT hash, data FROM file WHERE {OF_MINE} AND hash IN :hashes")
+            hashes = sa.bindparam("hashes", [block["stored"] for block in stored], expanding=True)
+            files = {row.hash: row.data for row in db.execute(text.bindparams(hashes), mine)}
+            for block in stored:
+                block.update(json.loads(files[block.pop("stored")]))
+    messages = zip(rows, messages_from_dict(saved), strict=True)
+    found = [Stored(Row(owner, id, row.position, row.version), bool(row.shown), row.beat, it) for row, it in messages]
+    return Found(one.revision, one.name or one.first, json.loads(one.kept), one.length, found)
 
 
 def add(
@@ -226,63 +215,66 @@ def add(
     Raises:
         ChatError: That is too much, or the database cannot be reached.
     """
-    now = time.time()
-    letters = sum(len(text_of(one)) for one in messages)
-    questions = [text_of(one) for one in messages if isinstance(one, HumanMessage)]
+    mine: dict[str, Any] = {"owner": owner, "id": id, "now": time.time()}
+    files: dict[str, str] = {}
+    rows = [_to_columns(one, files) for one in messages]
+    question = next((text_of(one) for one in messages if isinstance(one, HumanMessage)), "")
     asks = any(map(_grows, messages))  # else it was imported, or could not be stored when it was asked
+    change = ", changed = :now, deleted = NULL, kept = :kept, size = size + :size"
+    values: dict[str, Any] = {**mine, "kept": json.dumps(kept), "size": sum(len(row["data"]) for row in rows)}
     with _transaction() as db:
-        revision = _touch(db, owner, id, letters, changed=now, deleted=None, kept=kept)
-        if revision is None:
-            new = {"name": "", "first": "", "text": "", "revision": 0, "letters": letters, "changed": now}
-            with suppress(IntegrityError), db.begin_nested():  # another tab may make it at the same moment
-                db.execute(sa.insert(conversation).values(id=id, owner=owner, kept=kept, **new))
-            if not (revision := _touch(db, owner, id)):
+        touched = _touch(db, change=change, **values)
+        if not touched:  # it is new; another tab may make it at the same moment
+            text = "INSERT INTO conversation (id, owner, name, first, text, kept, revision, size, changed)"
+            text += " VALUES (:id, :owner, '', :first, '', '{}', 0, 0, 0) ON CONFLICT (id) DO NOTHING"
+            _run(db, text, first=" ".join(question.split())[:TITLE_LETTERS], **mine)
+            if not (touched := _touch(db, change=change, **values)):
                 raise ChatError(UNKNOWN)
-        _check(db, owner, limits, now, asks)
-        begin = db.scalar(sa.select(sa.func.max(message.c.position) + 1).where(_of_mine(message, owner, id))) or 0
-        version = 0
+        begin, version = _check(db, mine, limits, asks) + 1, 0
         if at and at.position == begin - len(messages):
-            begin = at.position
-            there = (_of_mine(message, owner, id), message.c.position >= begin)
-            version = db.scalar(sa.select(sa.func.max(message.c.version) + 1).where(*there)) or 0
-            db.execute(sa.update(message).where(*there).values(shown=False))
+            begin, there = at.position, f"{OF_MINE} AND position >= :begin"
+            version = _run(db, f"SELECT max(version) + 1 FROM message WHERE {there}", begin=begin, **mine).scalar() or 0
+            _run(db, f"UPDATE message SET shown = FALSE WHERE {there}", begin=begin, **mine)
         elif at:
             for one in messages:
                 one.id = str(uuid4())  # they are no longer a version of those that have this id
+            rows = [_to_columns(one, files) for one in messages]
         if asks:
-            db.execute(sa.insert(asked).values(owner=owner, time=now))
-        if begin <= 1 and questions:
-            _touch_title(db, owner, id, questions[0])
-        files: dict[str, str] = {}
-        rows = [_to_columns(one, files) for one in messages]
+            _run(db, "INSERT INTO asked (owner, time) VALUES (:owner, :now)", **mine)
         places = [Row(owner, id, begin + number, version) for number in range(len(messages))]
         for place, row, one in zip(places, rows, messages, strict=True):
-            row |= {"conversation": id, "position": place.position, "version": version, "shown": True}
-            row["beat"] = now if _grows(one) else None
-        db.execute(sa.insert(message), rows)
-        known = {*db.scalars(sa.select(file.c.hash).where(_of_mine(file, owner, id)))} if files else set()
+            row |= place._asdict() | {"beat": mine["now"] if _grows(one) else None}
+        text = "INSERT INTO message (conversation, position, version, shown, beat, text, data)"
+        db.execute(_sql(f"{text} VALUES (:id, :position, :version, TRUE, :beat, :text, :data)"), rows)
+        text = "INSERT INTO file (conversation, hash, data) VALUES (:id, :hash, :data) ON CONFLICT DO NOTHING"
         for hash, data in files.items():
-            if hash not in known:
-                db.execute(sa.insert(file).values(conversation=id, hash=hash, data=data))
-                more = conversation.c.letters + len(data)
-                db.execute(sa.update(conversation).where(_mine(owner, id)).values(letters=more))
-        name, first = db.execute(sa.select(conversation.c.name, conversation.c.first).where(_mine(owner, id))).one()
-    return revision, name or first, places
+            if _run(db, text, hash=hash, data=data, **mine).rowcount:
+                _resize(db, owner, id, len(data))
+    return touched.revision, touched.name or touched.first, places
 
 
-def _check(db: sa.Connection, owner: str, limits: Limits, now: float, asks: bool) -> None:
-    mine = conversation.c.owner == owner
-    questions = sa.select(sa.func.count()).where(asked.c.owner == owner)
-    for most, seconds, span in ((limits.questions_per_minute, 60, "minute"), (limits.questions_per_day, 86400, "day")):
-        if asks and most and (db.scalar(questions.where(asked.c.time > now - seconds)) or 0) >= most:
-            raise ChatError(f"You may ask {most:,} questions a {span}: wait a little, then try again.")
-    chats, letters = db.execute(
-        sa.select(sa.func.count(), sa.func.sum(conversation.c.letters)).where(mine, conversation.c.deleted.is_(None))
-    ).one()
-    if 0 < limits.chats < chats:
-        raise ChatError(f"You have {limits.chats:,} chats, and can keep no more: delete one, then try again.")
-    if 0 < limits.megabytes * 2**20 < (letters or 0):
-        raise ChatError(f"Your chats take up more than {limits.megabytes:,} MB: delete some, then try again.")
+def _resize(db: sa.Connection, owner: str, id: str, more: int) -> None:
+    _run(db, f"UPDATE conversation SET size = size + :more WHERE {MINE}", owner=owner, id=id, more=more)
+
+
+def _check(db: sa.Connection, mine: Mapping[str, Any], limits: Limits, asks: bool) -> int:
+    """Return the position of the conversation's last message; raise a ChatError if its owner has too much."""
+    chats = "FROM conversation WHERE owner = :owner AND deleted IS NULL"
+    text = f"""SELECT
+        (SELECT count(*) FROM asked WHERE owner = :owner AND time > :now - 60) AS minute,
+        (SELECT count(*) FROM asked WHERE owner = :owner AND time > :now - 86400) AS day,
+        (SELECT count(*) {chats}) AS chats, (SELECT sum(size) {chats}) AS size,
+        (SELECT max(position) FROM message WHERE {OF_MINE}) AS last"""
+    has = _run(db, text, **mine).one()
+    for number, most, sentence in (
+        (asks * (has.minute + 1), limits.questions_per_minute, "You may ask {:,} questions a minute: wait a little"),
+        (asks * (has.day + 1), limits.questions_per_day, "You may ask {:,} questions a day: wait a little"),
+        (has.chats, limits.chats, "You have {:,} chats, and can keep no more: delete one"),
+        (has.size / 2**20, limits.megabytes, "Your chats take up more than {:,} MB: delete some"),
+    ):
+        if 0 < most < number:
+            raise ChatError(f"{sentence.format(most)}, then try again.")
+    return -1 if has.last is None else has.last
 
 
 def write(answers: Sequence[tuple[Row, bool, BaseMessage]]) -> set[Row]:
@@ -292,14 +284,15 @@ def write(answers: Sequence[tuple[Row, bool, BaseMessage]]) -> set[Row]:
         answers: Where each stands, whether it goes on, and what it is.
     """
     stopped = set()
+    text = f"UPDATE message SET text = :text, data = :data, beat = :beat WHERE {AT}"
+    text += " AND (:ended OR coalesce(beat, 1) > 0)"
     with _transaction() as db:
         for row, goes_on, answer in sorted(answers, key=lambda each: each[0]):
-            columns = {**_to_columns(answer, {}), "beat": time.time() if goes_on else None}
-            wanted = sa.func.coalesce(message.c.beat, 1) > 0 if goes_on else sa.true()
+            columns = _to_columns(answer, {})
             if not goes_on:  # first the conversation, as everywhere, else two could wait for each other
-                letters = {"letters": conversation.c.letters + len(answer.text)}
-                db.execute(sa.update(conversation).where(_mine(row.owner, row.conversation)).values(letters))
-            if not db.execute(sa.update(message).where(_at(row), wanted).values(columns)).rowcount:
+                _resize(db, row.owner, row.id, len(columns["data"]))
+            beat = time.time() if goes_on else None
+            if not _run(db, text, beat=beat, ended=not goes_on, **row._asdict(), **columns).rowcount:
                 stopped.add(row)
     return stopped
 
@@ -307,36 +300,35 @@ def write(answers: Sequence[tuple[Row, bool, BaseMessage]]) -> set[Row]:
 def save(row: Row, changed: BaseMessage) -> int | None:
     """Write a message that has been changed; return its conversation's revision."""
     with _transaction() as db:
-        revision = _touch(db, row.owner, row.conversation)
-        db.execute(sa.update(message).where(_at(row)).values(_to_columns(changed, {})))
-    return revision
+        touched = _touch(db, row.owner, row.id)
+        text = f"UPDATE message SET text = :text, data = :data WHERE {AT}"
+        _run(db, text, **row._asdict(), **_to_columns(changed, {}))
+    return touched and touched.revision
 
 
 def look(row: Row) -> Stored | None:
     """Return an answer as it stands in the store."""
     with _transaction() as db:
-        found = db.execute(sa.select(message).where(_at(row))).first()
-    return Stored(row, found.shown, found.beat, messages_from_dict([found.data])[0]) if found else None
+        text = f"SELECT shown, beat, CAST(data AS TEXT) AS data FROM message WHERE {AT}"
+        found = _run(db, text, **row._asdict()).first()
+    if not found:
+        return None
+    return Stored(row, bool(found.shown), found.beat, messages_from_dict([json.loads(found.data)])[0])
 
 
 def stop(row: Row) -> None:
     """Ask whoever lets an answer grow to stop it: the time of its last beat gets a minus sign."""
     with _transaction() as db:
-        db.execute(sa.update(message).where(_at(row), message.c.beat > 0).values(beat=-time.time()))
+        _run(db, f"UPDATE message SET beat = -abs(beat) WHERE {AT}", **row._asdict())
 
 
-def show(row: Row, question: str) -> int | None:
+def show(row: Row) -> int | None:
     """Show one version of a question and its answer, and no other; return the conversation's revision."""
     with _transaction() as db:
-        revision = _touch(db, row.owner, row.conversation)
-        there = (
-            _of_mine(message, row.owner, row.conversation),
-            message.c.position.in_((row.position, row.position + 1)),
-        )
-        db.execute(sa.update(message).where(*there).values(shown=message.c.version == row.version))
-        if row.position <= 1:
-            _touch_title(db, row.owner, row.conversation, question)
-    return revision
+        touched = _touch(db, row.owner, row.id)
+        text = f"UPDATE message SET shown = (version = :version) WHERE {OF_MINE} AND position >= :position"
+        _run(db, f"{text} AND position <= :position + 1", **row._asdict())
+    return touched and touched.revision
 
 
 def chats(owner: str, text: str = "") -> list[tuple[str, str, float | None]]:
@@ -346,34 +338,43 @@ def chats(owner: str, text: str = "") -> list[tuple[str, str, float | None]]:
         owner: Whose.
         text: What their title or a message must have in it.
     """
-    mine = sa.select(conversation).where(conversation.c.owner == owner)
-    deleted = mine.where(conversation.c.deleted > time.time() - UNDO_SECONDS).order_by(conversation.c.deleted)
-    query = mine.where(conversation.c.deleted.is_(None)).order_by(conversation.c.changed.desc())
-    if text := text.casefold():
-        said = (message.c.conversation == conversation.c.id, message.c.text.contains(text, autoescape=True))
-        hits = sa.select(message.c.position).where(message.c.shown, *said).exists()
-        query = query.where(sa.or_(conversation.c.text.contains(text, autoescape=True), hits))
+    mine = "SELECT id, name, first, deleted FROM conversation WHERE owner = :owner AND deleted"
+    said = "SELECT 1 FROM message WHERE conversation = id AND shown AND message.text LIKE :text ESCAPE '~'"
+    hit = f"AND (conversation.text LIKE :text ESCAPE '~' OR EXISTS ({said}))" if text else ""
+    pattern = re.sub("([~%_])", r"~\1", text.casefold())
+    values = {"owner": owner, "text": f"%{pattern}%", "since": time.time() - UNDO_SECONDS, "most": LISTED}
     with _transaction() as db:
-        rows = [*db.execute(query.limit(LISTED)), *db.execute(deleted.limit(LISTED))]
-    return [(row.id, row.name or row.first, row.deleted) for row in rows]
+        listed = _run(db, f"{mine} IS NULL {hit} ORDER BY changed DESC LIMIT :most", **values).all()
+        deleted = _run(db, f"{mine} > :since ORDER BY deleted DESC LIMIT :most", **values).all()
+    return [(row.id, row.name or row.first, row.deleted) for row in [*listed, *deleted]]
 
 
 def rename(owner: str, id: str, name: str) -> None:
     """Give a conversation a name; "" stands for its first question."""
     with _transaction() as db:
-        _touch(db, owner, id, name=name, text=name.casefold())
+        _touch(db, owner, id, ", name = :name, text = :text", name=name, text=name.casefold())
 
 
 def delete(owner: str, id: str, undo: bool = False) -> None:
     """Delete a conversation, which can be undone for a while."""
     with _transaction() as db:
-        _touch(db, owner, id, deleted=None if undo else time.time())
+        _touch(db, owner, id, ", deleted = :now", now=None if undo else time.time())
 
 
-def forget(owner: str, id: str) -> None:
-    """Delete a conversation for good."""
+def sizes(owner: str) -> dict[str, int]:
+    """Return the ids of all conversations of an owner, the oldest first, and how many characters each takes."""
     with _transaction() as db:
-        db.execute(sa.delete(conversation).where(_mine(owner, id)))
+        text = "SELECT id, size FROM conversation WHERE owner = :owner AND deleted IS NULL ORDER BY changed"
+        return {row.id: row.size for row in _run(db, text, owner=owner)}
+
+
+def forget(owner: str, id: str = "") -> None:
+    """Delete a conversation for good, or all that an owner has: one after another, so that nobody waits for long."""
+    with _transaction() as db:
+        ids = [id] if id else _run(db, "SELECT id FROM conversation WHERE owner = :owner", owner=owner).scalars().all()
+    for each in ids:
+        with _transaction() as db:
+            _run(db, f"DELETE FROM conversation WHERE {MINE}", owner=owner, id=each)
 
 
 def tidy(keep_days: int) -> None:
@@ -383,25 +384,14 @@ def tidy(keep_days: int) -> None:
         keep_days: How long one is kept after the last question; 0 for ever.
     """
     now = time.time()
-    gone = [conversation.c.deleted < now - UNDO_SECONDS]
-    gone += [conversation.c.changed < now - keep_days * 86400] if keep_days else []
+    old = now - keep_days * 86400 if keep_days else 0
     with _transaction() as db:
-        db.execute(sa.delete(conversation).where(sa.or_(*gone)))
-        db.execute(sa.delete(asked).where(asked.c.time < now - 86400))
+        _run(db, "DELETE FROM conversation WHERE deleted < :undo OR changed < :old", undo=now - UNDO_SECONDS, old=old)
+        _run(db, "DELETE FROM asked WHERE time < :day", day=now - 86400)
 
 
 def _grows(one: BaseMessage) -> bool:
     return one.response_metadata.get("status") == "running"
-
-
-def _touch_title(db: sa.Connection, owner: str, id: str, question: str) -> None:
-    first = " ".join(question.split())[:TITLE_LETTERS]
-    db.execute(sa.update(conversation).where(_mine(owner, id)).values(first=first))
-
-
-def _blocks(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    content = data["data"]["content"]
-    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
 
 
 def _to_columns(one: BaseMessage, files: dict[str, str]) -> dict[str, Any]:
@@ -411,6 +401,6 @@ def _to_columns(one: BaseMessage, files: dict[str, str]) -> dict[str, Any]:
         first, *blocks = data["data"]["content"]
         texts = [json.dumps(block, sort_keys=True) for block in blocks]
         hashes = [sha256(text.encode()).hexdigest() for text in texts]
-        files |= dict(zip(hashes, texts, strict=True))
         data["data"]["content"] = [first, *({"stored": hash} for hash in hashes)]
-    return {"text": text_of(one).casefold(), "data": data}
+        files |= zip(hashes, texts, strict=True)
+    return {"text": text_of(one).casefold(), "data": json.dumps(data)}

@@ -1,19 +1,16 @@
 """What grows is written down each second: all answers of the process in one transaction."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from chat import store
 from chat.errors import ChatError
-from chat.message import state_of
 from chat.store import Row
 from server.kept import keep
 from server.loop import loop
 
 SECONDS = 1
-ENDED = "The answer was cut off because the server stopped: try again."
 
 
 class Writer:
@@ -30,7 +27,7 @@ class Writer:
             self.turns[row] = turn
             loop.call_soon_threadsafe(self._begin)
         else:
-            asyncio.run_coroutine_threadsafe(self._write([row]), loop)
+            asyncio.run_coroutine_threadsafe(self._write(growing=False), loop)
 
     def _begin(self) -> None:
         if not self._beats or self._beats.done():
@@ -39,13 +36,14 @@ class Writer:
     async def _beat(self) -> None:
         while self.turns:
             await asyncio.sleep(SECONDS)
-            await self._write([*self.turns])
+            await self._write(growing=True)
 
-    async def _write(self, rows: Sequence[Row]) -> None:
-        async with self._one_at_a_time:
-            answers = [(row, *self.turns[row].snapshot()) for row in rows if row in self.turns]
+    async def _write(self, growing: bool) -> None:
+        async with self._one_at_a_time:  # answers that end meanwhile are written together
+            turns = [(row, turn) for row, turn in self.turns.items() if growing or not turn.running]
+            answers = [(row, *turn.snapshot()) for row, turn in turns]
             try:
-                stopped = await asyncio.to_thread(store.write, answers)
+                stopped = await asyncio.to_thread(store.write, answers) if answers else ()
             except (ChatError, RuntimeError):  # the next beat tries again, or `close` does, for Python ends
                 return
             for row, goes_on, written in answers:
@@ -55,17 +53,11 @@ class Writer:
                     del self.turns[row]  # else a thumb came in between, and is written with the next beat
 
     def close(self) -> None:
-        """Write what there is as the server ends, and that the answers end with it."""
-        with suppress(ChatError, TimeoutError):
-            asyncio.run_coroutine_threadsafe(self._close(), loop).result(5)
-
-    async def _close(self) -> None:
-        async with self._one_at_a_time:
-            answers = [(row, False, turn.snapshot()[1]) for row, turn in self.turns.items()]
-            for _, _, answer in answers:
-                if state_of(answer)["status"] == "running":
-                    answer.response_metadata |= {"status": "failed", "error": ENDED}
-            await asyncio.to_thread(store.write, answers)
+        """Stop what grows, as the server ends, and write it."""
+        for turn in [*self.turns.values()]:
+            turn.stop()
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._write(growing=True), loop).result(5)
 
 
 def writer() -> Writer:

@@ -128,7 +128,7 @@ def _list(chats: _Chats, owner: str, text: str) -> None:
     chats.titles = {key: title for key, title, deleted in found if not deleted}
     if chats.open not in chats.titles and not text:
         chats.titles = {chats.open: chats.title or UNTITLED, **chats.titles}
-    chats.deleted = [key for _, key in sorted((deleted, key) for key, _, deleted in found if deleted)]
+    chats.deleted = [key for key, _, deleted in reversed(found) if deleted]
 
 
 def _draw(chats: _Chats, key: str) -> None:
@@ -140,16 +140,9 @@ def _draw(chats: _Chats, key: str) -> None:
     row = st.container(horizontal=True, gap=None, wrap=False)
     kind = "secondary" if key == chats.open else "tertiary"
     row.button(title, key=f"app.open.{key}", type=kind, width="stretch", on_click=_open, args=(chats, key))
-    row.menu_button(
-        f"Options of {title}",
-        ["Rename", "Delete"],
-        icon=":material/more_vert:",
-        help="Rename or delete",
-        type="tertiary",
-        key=f"app.menu.{key}",
-        on_click=_act,
-        args=(chats, key),
-    )
+    looks: Any = {"icon": ":material/more_vert:", "help": "Rename or delete", "type": "tertiary"}
+    menu, options = f"Options of {title}", ["Rename", "Delete"]
+    row.menu_button(menu, options, key=f"app.menu.{key}", on_click=_act, args=(chats, key), **looks)
 
 
 # A second click may come before the page has changed: what it was meant for may be gone.

@@ -42,6 +42,8 @@ def offer(chat: Chat) -> None:
         )
         if problem := chat.kept.pop("import_problem", ""):
             st.error(problem)
+        if everything := optional("chat.everything"):
+            everything.offer(chat, _to_json, _read)
 
 
 def _has_begun(messages: Sequence[BaseMessage]) -> bool:
@@ -73,12 +75,8 @@ def _import(chat: Chat) -> None:
     if _has_begun(chat.history.messages):  # the button may be older than the first question
         chat.kept["import_problem"] = "This chat has begun, so nothing was imported: start a new one for it."
         return
-    data = file.getvalue()
     try:
-        take(len(data))
-        if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
-            raise ValueError("too much for a chat")
-        messages = _checked(json.loads(data))
+        messages = _read(file.getvalue())
     except ChatError as problem:
         chat.kept["import_problem"] = f"Nothing was imported. {problem}"
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
@@ -86,6 +84,13 @@ def _import(chat: Chat) -> None:
     else:
         chat.history.clear()
         chat.history.add_messages(messages)
+
+
+def _read(data: bytes) -> list[BaseMessage]:
+    take(len(data))
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise ValueError("too much for a chat")
+    return _checked(json.loads(data))
 
 
 def _checked(saved: list[dict[str, Any]]) -> list[BaseMessage]:

@@ -199,10 +199,10 @@ def test_an_edit_in_a_tab_that_knows_less_is_a_question_of_its_own(page: AppTest
 def test_an_answer_whose_process_is_gone_broke_off(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "BEAT_SECONDS", -1)
     row = store_turn("running")
-    page = reopen(row.conversation)
+    page = reopen(row.id)
     assert transcript(page)[-1] == ("ai", "Half")
     assert page.error[0].value == keeping.BROKE_OFF
-    assert state_of(stored(row.conversation)[-1])["status"] == "failed"
+    assert state_of(stored(row.id)[-1])["status"] == "failed"
 
 
 def test_an_answer_that_grows_in_another_process_is_followed(page: AppTest) -> None:
@@ -214,7 +214,7 @@ def test_an_answer_that_grows_in_another_process_is_followed(page: AppTest) -> N
             store.write([(row, status == "running", AIMessage(text, response_metadata={"status": status}))])
 
     threading.Thread(target=grow).start()
-    assert transcript(reopen(row.conversation))[-1] == ("ai", "Half of it")
+    assert transcript(reopen(row.id))[-1] == ("ai", "Half of it")
 
 
 def test_an_answer_can_be_stopped_from_another_process(server: ModelServer) -> None:
@@ -255,6 +255,55 @@ def test_an_answer_goes_on_while_the_database_is_away(server: ModelServer, away:
     away(False)
     wait_until(lambda: stored(id)[-1].text == "One two")
     assert state_of(stored(id)[-1])["status"] == "complete"
+
+
+def test_another_chat_is_stored_once_the_database_is_back(page: AppTest, away: Callable[[bool], None]) -> None:
+    say(page, "Before")
+    address = address_of(page)
+    away(True)
+    say(page, "Meanwhile")
+    press(page, "New chat")
+    away(False)
+    page.run()
+    assert "c" not in page.query_params
+    assert [message.text for message in stored(address) if message.type == "human"] == ["Before", "Meanwhile"]
+
+
+def test_what_a_chat_is_being_edited_for_is_not_kept(page: AppTest) -> None:
+    pytest.importorskip("features.versions")
+    say(page, "First?")
+    press(page, "Edit the question")
+    say(page, "Second?")
+    assert "Send" in labels(page)
+    assert "Send" not in labels(reopen(address_of(page)))
+
+
+def test_a_chat_that_is_deleted_in_another_tab_is_gone(page: AppTest) -> None:
+    say(page, "First?")
+    other = reopen(address_of(page))
+    store.forget(visitor())
+    assert "human" not in [who for who, _ in transcript(other.run())]
+    say(other, "Second?")
+    wait_until(lambda: [message.text for message in stored(address_of(page))] == ["Second?", ANSWER[1]])
+
+
+def test_the_end_of_the_server_comes_after_a_beat(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, id = begin(server, Reply(words=("One",), stall=60))
+    write, begun, go_on = store.write, threading.Event(), threading.Event()
+
+    def write_slowly(answers: Any) -> Any:
+        if not begun.is_set():
+            begun.set()
+            go_on.wait(60)
+        return write(answers)
+
+    monkeypatch.setattr(store, "write", write_slowly)
+    begun.wait(60)
+    (end := threading.Thread(target=writer().close)).start()
+    wait_until(lambda: writer()._one_at_a_time._waiters)
+    go_on.set()
+    end.join()
+    assert state_of(stored(id)[-1])["status"] == "stopped"
 
 
 def test_who_asks_too_much_is_told(page: AppTest, settings: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import inspect
 import multiprocessing
-import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from sqlalchemy import event
 
 from chat import store
 from chat.errors import ChatError
@@ -21,7 +22,6 @@ from server import kept
 
 MINE, OTHER = "a" * 64, "b" * 64
 NO_LIMITS = Limits(0, 0, 0, 0, 0)
-TABLES = (store.conversation, store.message, store.file, store.asked)
 PICTURE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
 
 
@@ -69,6 +69,13 @@ def texts(owner: str, id: str) -> list[str]:
     return [one.message.text for one in found.messages if one.shown] if found else []
 
 
+def everything(engine: sa.Engine | None = None) -> list[Any]:
+    """Return all that is in the database."""
+    with (engine or store.engine()).connect() as db:
+        tables = ("conversation", "message", "file", "asked")
+        return [row._asdict() for table in tables for row in db.execute(sa.text(f"SELECT * FROM {table}"))]
+
+
 def test_what_was_said_comes_back_as_it_was() -> None:
     question, answer = turn("Quotes ' \" and \\ {braces} \t 🙂 100% _", "Sö.")
     used: Any = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
@@ -103,10 +110,10 @@ def test_versions_stand_in_one_place_and_share_their_files() -> None:
     assert len(found.messages) == 1 + 2 * 4
     assert all(one.message.content == question.content for one in found.messages if one.row.position == 1)
     assert texts(MINE, id) == ["Hi", "What is it?", "Version 2"]
-    store.show(store.Row(MINE, id, 1, 0), "What is it?")
+    store.show(store.Row(MINE, id, 1, 0))
     assert texts(MINE, id) == ["Hi", "What is it?", "So."]
     with store.engine().connect() as db:
-        assert db.scalar(sa.select(sa.func.count()).select_from(store.file)) == 1
+        assert db.scalar(sa.text("SELECT count(*) FROM file")) == 1
 
 
 def test_another_version_of_what_is_no_longer_the_last_goes_to_the_end() -> None:
@@ -170,17 +177,24 @@ def test_what_is_deleted_can_be_had_back_for_a_while_and_is_gone_then(monkeypatc
     store.delete(MINE, id)
     monkeypatch.setattr(store, "UNDO_SECONDS", -1)
     store.tidy(0)
-    with store.engine().connect() as db:
-        for table in TABLES:
-            assert id not in str(db.execute(sa.select(table)).all())
+    assert id not in str(everything())
     assert texts(MINE, other)
+
+
+def test_the_list_has_what_was_deleted_last() -> None:
+    ids = [begin(*turn(f"Question {number}")) for number in range(store.LISTED + 3)]
+    for id in ids[:-2]:
+        store.delete(MINE, id)
+    listed = store.chats(MINE)
+    assert [id for id, _, deleted in listed if not deleted] == ids[:-3:-1]
+    assert [id for id, _, deleted in listed if deleted] == ids[-3:0:-1]
 
 
 def test_what_is_too_old_is_taken_out() -> None:
     old, new = begin(), begin()
     with store.engine().begin() as db:
         long_ago = time.time() - 31 * 86400
-        db.execute(sa.update(store.conversation).where(store.conversation.c.id == old).values(changed=long_ago))
+        db.execute(sa.text("UPDATE conversation SET changed = :ago WHERE id = :id"), {"ago": long_ago, "id": old})
     store.tidy(0)
     assert texts(MINE, old)
     store.tidy(30)
@@ -210,6 +224,21 @@ def test_an_owner_may_have_so_much(limits: Limits, sentence: str) -> None:
     ask(OTHER)
 
 
+def test_all_that_is_stored_counts() -> None:
+    question, answer = turn(answer="", status="running")
+    question.content = [{"type": "text", "text": "What is it?"}, PICTURE | {"base64": "A" * 1000}]
+    id = begin(question, answer)
+    before = store.sizes(MINE)[id]
+    assert before > 1000
+    answer.response_metadata = {"status": "complete", "steps": [{"name": "draw", "shown": "B" * 1000}]}
+    store.write([(store.Row(MINE, id, 1, 0), False, answer)])
+    after = store.sizes(MINE)[id]
+    assert 1000 < after - before < 2000
+    again = [HumanMessage(question.content, id=question.id), answer]
+    store.add(MINE, id, again, {}, NO_LIMITS, store.Row(MINE, id, 0, 0))
+    assert store.sizes(MINE)[id] - after < 2500  # the picture is not stored again
+
+
 def test_no_function_shows_or_changes_what_another_owner_has() -> None:
     question, answer = turn("A secret", "Of mine", status="running")
     id = begin(question, answer)
@@ -223,21 +252,23 @@ def test_no_function_shows_or_changes_what_another_owner_has() -> None:
         "save": lambda: store.save(row, intruder),
         "look": lambda: store.look(row),
         "stop": lambda: store.stop(row._replace(position=1)),
-        "show": lambda: store.show(row._replace(version=1), "Not yours"),
+        "show": lambda: store.show(row._replace(version=1)),
         "chats": lambda: [store.chats(OTHER), store.chats(OTHER, "secret")],
+        "sizes": lambda: store.sizes(OTHER),
         "rename": lambda: store.rename(OTHER, id, "Not yours"),
         "delete": lambda: store.delete(OTHER, id),
-        "forget": lambda: store.forget(OTHER, id),
+        "forget": lambda: [store.forget(OTHER, id), store.forget(OTHER)],
     }
     of_everybody = {"engine", "tidy", "read_limits"}
     functions = {name for name, it in vars(store).items() if inspect.isfunction(it) and it.__module__ == store.__name__}
     assert {name for name in functions if not name.startswith("_")} == {*calls, *of_everybody}
 
-    def everything() -> list[Any]:
-        with store.engine().connect() as db:
-            return [[row._asdict() for row in db.execute(sa.select(table))] for table in TABLES]
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("INSERT"):  # what is inserted comes after the conversation has been looked at
+            assert "owner = " in statement.partition("WHERE")[2], statement
 
     before = everything()
+    event.listen(store.engine(), "before_cursor_execute", note)
     for name, call in calls.items():
         try:
             answered = call()
@@ -245,26 +276,36 @@ def test_no_function_shows_or_changes_what_another_owner_has() -> None:
             answered = None
         assert "secret" not in str(answered).casefold(), name
         assert "Of mine" not in str(answered), name
+        event.remove(store.engine(), "before_cursor_execute", note)
         assert everything() == before, name
+        event.listen(store.engine(), "before_cursor_execute", note)
 
 
-def test_the_tables_are_what_the_migrations_make() -> None:
-    with store.engine().connect() as db:
-        for table in TABLES:
-            columns = {column["name"] for column in sa.inspect(db).get_columns(table.name)}
-            assert columns == {column.name for column in table.columns}
+def test_the_version_is_that_of_the_last_migration() -> None:
     steps = Path("migrations/versions").glob("*.py")
     assert max(path.name.partition("_")[0] for path in steps) == store.VERSION
 
 
-def test_an_older_app_refuses_a_newer_database() -> None:
-    begin()
-    with store.engine().begin() as db:
-        db.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    known = kept._kept.pop(f"database {os.environ['DATABASE_URL']}")
+def test_a_later_app_opens_this_database_and_an_older_app_refuses_that(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = begin()
+    shutil.copytree("migrations", tmp_path / "migrations")
+    step = "from alembic import op\nimport sqlalchemy as sa\nrevision, down_revision = '9999', '0001'\n"
+    step += "def upgrade():\n    op.add_column('conversation', sa.Column('colour', sa.Text, server_default='red'))\n"
+    (tmp_path / "migrations" / "versions" / "9999_later.py").write_text(step)
+    with monkeypatch.context() as later:
+        later.setattr("chat.migrate.ROOT", tmp_path)
+        later.setattr(store, "VERSION", "9999")
+        kept._kept.pop(f"database {database}").dispose()
+        assert texts(MINE, id) == ["Why?", "So."]
+        assert everything()[0]["colour"] == "red"
+    later_engine = kept._kept.pop(f"database {database}")
+    before = everything(later_engine)
     with pytest.raises(ChatError, match="later version of this app"):
         store.chats(MINE)
-    kept._kept[f"database {os.environ['DATABASE_URL']}"] = known
+    assert everything(later_engine) == before
+    later_engine.dispose()
 
 
 def _ask_often(id: str, number: int) -> None:
@@ -303,6 +344,14 @@ def test_a_database_that_is_away_is_a_sentence(
         store.chats(MINE)
     monkeypatch.setenv("DATABASE_URL", database)
     assert store.chats(MINE)
+
+
+def test_a_file_that_is_named_without_its_folder_is_the_apps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "ROOT", tmp_path)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///data/mine.db")
+    begin()
+    assert (tmp_path / "data" / "mine.db").is_file()
+    kept._kept.pop("database sqlite:///data/mine.db").dispose()
 
 
 @pytest.mark.parametrize("table", [None, {}, {"keep_days": "7"}])

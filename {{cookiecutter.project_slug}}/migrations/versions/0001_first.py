@@ -18,10 +18,10 @@ def upgrade() -> None:
         sa.Column("text", sa.Text, nullable=False),  # the name for the search, which ignores case
         sa.Column("kept", sa.JSON, nullable=False),  # what features keep with it
         sa.Column("revision", sa.Integer, nullable=False),  # goes up with each change that others should see
-        sa.Column("letters", sa.BigInteger, nullable=False),  # of all that is stored with it
+        sa.Column("size", sa.BigInteger, nullable=False),  # characters of all that is stored with it
         sa.Column("changed", sa.Double, nullable=False),  # when something was last asked
         sa.Column("deleted", sa.Double),  # when
-        sa.Index("conversation_by_owner", "owner", "changed"),
+        sa.Index("conversation_by_owner", "owner", "deleted", "changed"),
     )
     op.create_table(
         "message",
@@ -32,7 +32,6 @@ def upgrade() -> None:
         sa.Column("beat", sa.Double),  # when an answer that grows was last written; below 0 if it is to stop
         sa.Column("text", sa.Text, nullable=False),  # for the search
         sa.Column("data", sa.JSON, nullable=False),  # LangChain's form of it; not JSONB, which refuses some texts
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "file",

@@ -1,0 +1,99 @@
+"""All that a visitor has: taken along as ZIPs of exported chats, brought back from them, and deleted for good."""
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import streamlit as st
+from langchain_core.messages import BaseMessage
+
+from chat import store
+from chat.errors import ChatError
+from chat.markdown import plain
+from chat.message import clean
+from chat.session import Chat, session
+from server.visitor import visitor
+
+PART = 10_000_000  # characters of the chats in one ZIP: the memory has it whole, and an import takes 20 MB
+UNSAFE = re.compile(r"[^-\w .,]")  # in the name of a file, somewhere
+Write = Callable[[Sequence[BaseMessage]], str]
+Read = Callable[[bytes], Sequence[BaseMessage]]
+
+
+def offer(chat: Chat, write: Write, read: Read) -> None:
+    """Draw it.
+
+    Parameters:
+        chat: The one that is open.
+        write: Returns a chat as the text of its export.
+        read: Returns the messages of such a text, or raises an error.
+    """
+    owner, before, parts = visitor(), 0, {}
+    try:
+        for id, size in store.sizes(owner).items():
+            parts.setdefault(before // PART, []).append(id)
+            before += size
+    except ChatError as problem:
+        st.warning(str(problem))
+        return
+    looks: Any = {"on_click": "ignore", "width": "stretch"}
+    for number, ids in enumerate(parts.values(), 1):
+        label = f"Export all chats{f', part {number} of {len(parts)}' if len(parts) > 1 else ''}"
+        st.download_button(label, partial(_zip, owner, ids, write), f"chats-{number}.zip", "application/zip", **looks)
+    st.file_uploader(
+        "Import all chats", "zip", key="app.import_all", on_change=_import, args=(owner, chat.settings, read)
+    )
+    if problem := session().pop("everything_problem", ""):
+        st.error(problem)
+    with st.popover("Delete all chats", icon=":material/delete_forever:", width="stretch"):
+        st.write("All your chats and their files will be gone for good, also those that you could still restore.")
+        st.button("Delete everything", key="app.delete_all", type="primary", on_click=_delete, args=(owner,))
+
+
+def _zip(owner: str, ids: Sequence[str], write: Write) -> bytes:
+    with zipfile.ZipFile(file := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as chats:
+        for number, found in enumerate(filter(None, (store.load(owner, id) for id in ids)), 1):
+            by_version = sorted(found.messages, key=lambda one: one.row.version)
+            shown = [one.message for one in found.messages if one.shown]
+            others = [one.message for one in by_version if not one.shown]
+            for folder, messages in (("", shown), ("other versions/", others)):
+                if messages:
+                    info = zipfile.ZipInfo(f"{folder}{number:04} {UNSAFE.sub('_', found.title)}.json")
+                    info.comment = found.title.encode()
+                    chats.writestr(info, write(messages), zipfile.ZIP_DEFLATED)
+    return file.getvalue()
+
+
+def _import(owner: str, settings: dict[str, Any], read: Read) -> None:
+    if not (file := st.session_state["app.import_all"]):
+        return
+    name = file.name
+    try:
+        with zipfile.ZipFile(file) as chats:
+            for info in chats.infolist():
+                name = info.filename
+                if "/" in name:
+                    continue  # another version, which would be a chat of its own
+                if info.file_size > 2 * PART:
+                    raise ValueError("too much for a chat")
+                store.add(owner, id := uuid4().hex, read(chats.read(info)), {}, store.read_limits(settings))
+                store.rename(owner, id, clean(info.comment.decode(errors="replace"))[:60])
+    except ChatError as problem:
+        session()["everything_problem"] = f"Not all was imported. {problem}"
+    except Exception:  # whatever is in it
+        session()["everything_problem"] = f"{plain(name)} is not an exported chat: what comes before it was imported."
+
+
+def _delete(owner: str) -> None:
+    try:
+        store.forget(owner)
+    except ChatError as problem:
+        session()["everything_problem"] = str(problem)
+        return
+    st.query_params.clear()
+    for kept in ("chats", "conversations", "previews"):
+        session().pop(kept, None)

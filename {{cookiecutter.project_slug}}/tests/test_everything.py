@@ -1,0 +1,126 @@
+"""All chats at once: taken along, brought back elsewhere, and deleted for good."""
+
+import io
+import zipfile
+from typing import Any
+
+import pytest
+from langchain_core.messages import BaseMessage
+from streamlit.testing.v1 import AppTest
+
+from chat import everything, store
+from server.visitor import visitor
+from tests.conftest import PAGE
+from tests.pages import press, say, transcript
+from tests.test_store import NO_LIMITS, PICTURE, begin, texts, turn
+from tests.test_store import everything as everything_stored
+
+export = pytest.importorskip("features.export")
+pytestmark = pytest.mark.usefixtures("one_visitor")
+OTHER = "b" * 64
+
+
+def mine(*messages: BaseMessage) -> str:
+    """Store a conversation of the visitor's; return its id."""
+    return begin(*messages, owner=visitor())
+
+
+def exported() -> bytes:
+    """Return the visitor's chats as they are downloaded."""
+    return everything._zip(visitor(), [*store.sizes(visitor())], export._to_json)
+
+
+def imported(page: AppTest, data: bytes) -> AppTest:
+    """Open what exports and imports, and import a file."""
+    page.session_state["app.export"] = True
+    uploader = next(field for field in page.run().file_uploader if field.label == "Import all chats")
+    return uploader.set_value(("chats.zip", data, "application/zip")).run()
+
+
+def test_all_chats_come_back_as_they_were(page: AppTest) -> None:
+    question, answer = turn("What is it?", "A dot")
+    question.content = [{"type": "text", "text": "What is it?"}, {"type": "text", "text": "notes.txt\nBuy milk"}]
+    id = mine(question, answer)
+    again, better = turn("What is it?", "Another answer")
+    store.add(visitor(), id, [again, better], {}, NO_LIMITS, store.Row(visitor(), id, 0, 0))
+    store.rename(visitor(), mine(*turn("Another / chat?")), "Mine")
+    begin(*turn("A stranger's"), owner=OTHER)
+    before, data = [title for _, title, _ in store.chats(visitor())], exported()
+    with zipfile.ZipFile(io.BytesIO(data)) as files:
+        names = ["0001 What is it_.json", "other versions/0001 What is it_.json", "0002 Mine.json"]
+        assert files.namelist() == names
+        assert b"Buy milk" in files.read(names[1])
+        assert "stranger" not in str([files.read(name) for name in names])
+
+    store.forget(visitor())
+    assert not imported(page, data).error
+    restored = store.chats(visitor())
+    assert [title for _, title, _ in restored] == before
+    assert texts(visitor(), restored[1][0]) == ["What is it?", "Another answer"]
+
+
+def test_many_are_exported_in_parts(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(everything, "PART", 1000)
+    for number in range(3):
+        mine(*turn(f"Question {number}", "x" * 600))
+    page.session_state["app.export"] = True
+    downloads = [element.proto.label for element in page.run().get("download_button")]
+    assert downloads[2:] == [f"Export all chats, part {number} of 3" for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("spoil", ["no ZIP", "no chat", "half a ZIP", "too large"])
+def test_what_is_no_export_says_so(page: AppTest, monkeypatch: pytest.MonkeyPatch, spoil: str) -> None:
+    with zipfile.ZipFile(file := io.BytesIO(), "w") as made:
+        made.writestr("1.json", export._to_json(turn("First?")))
+        made.writestr("2 *.json", "[1]" if spoil == "no chat" else export._to_json(turn("Second?")))
+    data = {"no ZIP": b"no ZIP", "half a ZIP": file.getvalue()[:300]}.get(spoil, file.getvalue())
+    if spoil == "too large":
+        monkeypatch.setattr(everything, "PART", 10)
+    imported(page, data)
+    assert "is not an exported chat: what comes before it was imported." in page.error[0].value
+    assert [title for _, title, _ in store.chats(visitor())] == (["First?"] if spoil == "no chat" else [])
+
+
+def test_everything_is_deleted(page: AppTest) -> None:
+    pytest.importorskip("features.conversations")
+    question, answer = turn("A secret")
+    question.content = [{"type": "text", "text": "A secret"}, PICTURE]
+    mine(question, answer)
+    other = begin(*turn("Another's"), owner=OTHER)
+    store.delete(visitor(), mine(*turn("Deleted before")))
+    page.session_state["app.export"] = True
+    say(page.run(), "Another secret")
+    second = AppTest.from_file(str(PAGE), default_timeout=60)
+    second.query_params["c"] = page.query_params["c"]
+    assert ("human", "Another secret") in transcript(second.run())
+    press(page, "Delete everything")
+    assert "human" not in [who for who, _ in transcript(page)]
+    assert "c" not in page.query_params
+    assert "human" not in [who for who, _ in transcript(second.run())]
+    assert texts(OTHER, other)
+    left = str(everything_stored())
+    assert "Another's" in left
+    assert "secret" not in left
+    assert "before" not in left
+
+
+def test_what_is_deleted_is_not_left_in_the_file(database: str) -> None:
+    mine(*turn("A very private question"))
+    store.forget(visitor())
+    store.engine().dispose()  # the last connection writes the journal back, and removes it
+    with open(database.removeprefix("sqlite:///"), "rb") as file:
+        assert b"private" not in file.read()
+
+
+def test_a_database_that_is_away_is_a_sentence(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> None:
+        raise store.ChatError(store.AWAY)
+
+    page.session_state["app.export"] = True
+    say(page.run(), "Hello")
+    monkeypatch.setattr(store, "forget", away)
+    press(page, "Delete everything")
+    assert [error.value for error in page.error] == [store.AWAY]
+    monkeypatch.setattr(store, "sizes", away)
+    assert store.AWAY in [warning.value for warning in page.run().warning]
+    assert ("human", "Hello") in transcript(page)
