@@ -83,7 +83,7 @@ def _follow(turn: Turn, draw_steps: Callable[..., DeltaGenerator], text: DeltaGe
         else:
             text.skeleton(40)
         if ending.is_set():
-            thoughts.warning("The server restarts: this answer has a few seconds to end.")
+            thoughts.warning("The server is restarting: this answer has a few seconds to finish.")
 
 
 def _draw_thoughts(place: DeltaGenerator, answer: BaseMessage) -> None:

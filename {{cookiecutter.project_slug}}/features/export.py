@@ -67,7 +67,7 @@ def _import(chat: Chat) -> None:
     if not (file := st.session_state["app.import"]):
         return
     if _has_begun(chat.history.messages):  # the button may be older than the first question
-        chat.kept["import_problem"] = "This chat has begun, so nothing was imported: start a new one for it."
+        chat.kept["import_problem"] = "This chat has begun, so nothing was imported: start a new chat, then import."
         return
     data = file.getvalue()
     try:
