@@ -56,6 +56,12 @@ def is_answer(message: BaseMessage) -> bool:
     return "status" in message.response_metadata
 
 
+def notes_of(answer: BaseMessage) -> list[str]:
+    """Return what is said of how an answer has ended, other than by an error."""
+    state = state_of(answer)
+    return [note for note in ("Stopped" if state.get("status") == "stopped" else "", state.get("ended")) if note]
+
+
 def text_of(message: BaseMessage) -> str:
     """Return what was typed or answered, without the files."""
     first = message.content[0] if message.content else ""

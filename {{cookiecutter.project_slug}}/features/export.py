@@ -13,7 +13,7 @@ from langchain_core.messages.ai import UsageMetadata
 from chat.errors import ChatError
 from chat.files import MAX_FILES, name_of, take, to_block
 from chat.markdown import plain
-from chat.message import clean, content_of, files_of, state_of, text_of
+from chat.message import clean, content_of, files_of, notes_of, state_of, text_of
 from chat.optional import optional
 from chat.session import Chat
 
@@ -51,9 +51,7 @@ def _to_markdown(messages: Sequence[BaseMessage]) -> str:
 
 
 def _with_notes(message: BaseMessage) -> str:
-    names = [name_of(block) for block in files_of(message)]
-    state = state_of(message)
-    notes = [*names, "Stopped" if state.get("status") == "stopped" else "", state.get("ended"), state.get("error")]
+    notes = [*map(name_of, files_of(message)), *notes_of(message), state_of(message).get("error")]
     steps = optional("chat.steps")
     told = steps.as_markdown(message) if steps else []
     return "\n\n".join([*told, text_of(message), *(f"({note})" for note in notes if note)])
