@@ -17,19 +17,6 @@ CLOSING = re.compile(
 )
 
 
-class Step(TypedDict, total=False):
-    """A call of a tool, in an answer whose model may call some."""
-
-    id: str  # ours: the model's own may be anything
-    round: int  # which of the answer's requests to the model it came from
-    name: str
-    arguments: Any  # by name; a text where the model sent no JSON
-    status: str  # "asks", "running", "done", "failed", "refused" or "stopped"
-    result: str  # what the model is told
-    shown: Any  # what the page draws instead: a table, a chart or a picture
-    seconds: float
-
-
 class AnswerState(TypedDict, total=False):
     """What an answer keeps in its `response_metadata`; questions and the greeting have nothing there."""
 
@@ -41,7 +28,7 @@ class AnswerState(TypedDict, total=False):
     unsent: bool  # whether that was before it was sent: a file of it cannot go, and is not in it
     unseen: int  # how many earlier questions the model did not see
     unread: int  # how many files in the chat the model cannot read
-    steps: list[Step]  # the tools that were called
+    steps: list[Any]  # the tools that were called, each a Step of chat/steps.py
     context: int  # tokens of the last request and what came of it, where there was more than one
     feedback: int | None  # 1 for thumbs up, 0 for thumbs down
 
