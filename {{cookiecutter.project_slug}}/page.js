@@ -34,7 +34,7 @@
   // the files in red: both without a word.
   const MAX_CHARS = 100_000
   // Of a file that a server refuses, Streamlit gives the status alone; a proxy may make another of a 403.
-  const REFUSED = "The file did not arrive. If this page is inside another site's, open it in a tab of its own."
+  const REFUSED = "The file did not arrive. If this page is shown inside another site, open it in a tab of its own."
   const TOO_LARGE = "The file is too large for a server on the way, or this session has sent too many."
   const problemWith = ({ type, target, key, shiftKey, isComposing, data }, input) => {
     if (type === "beforeinput") {
@@ -48,7 +48,7 @@
     if (!sends || isComposing || !why) return ""
     const said = why.textContent.replace("Error: ", "")
     const reason = !said.startsWith("AxiosError") ? said : said.endsWith("413") ? TOO_LARGE : REFUSED
-    return `${reason} Take off the file in red first.`
+    return `${reason} Remove the file in red first.`
   }
   const check = (event) => {
     const input = event.target.closest("[data-testid=stChatInput], [data-testid=stTextArea]")

@@ -226,7 +226,7 @@ def test_a_file_that_cannot_go_does_not_let_the_question_go_without_it(chat: Cha
     chat.input.fill("What is this?")
     for send in (chat.send, lambda: chat.button("Send message").click()):
         send()
-        expect(chat.page.get_by_role("alert").get_by_text("5.0MB or smaller. Take off the file in red")).to_be_visible()
+        expect(chat.page.get_by_role("alert").get_by_text("5.0MB or smaller. Remove the file in red")).to_be_visible()
         expect(chat.input).to_have_value("What is this?")
     chat.page.get_by_role("button", name="Remove large.txt").click()
     chat.attach("other.exe", b"MZ\0\xff")

@@ -234,7 +234,7 @@ def test_a_file_from_another_sites_frame_is_refused_and_the_page_says_so(
 ) -> None:
     with place.running(model.environment), place.behind("nginx"):
         frame = ask_about_a_file(page, framed)
-        expect(frame.get_by_text("The file did not arrive. If this page is inside another site's")).to_be_visible()
+        expect(frame.get_by_text("The file did not arrive. If this page is shown inside another site")).to_be_visible()
         expect(frame.get_by_placeholder("Your message")).to_have_value("What is in the picture?")
         assert not model.requests
 

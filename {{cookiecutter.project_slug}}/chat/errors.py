@@ -110,9 +110,9 @@ def retry_after(error: BaseException) -> float | None:
 
 def _cause_of(error: BaseException, with_files: bool = False) -> dict[str, Any]:
     """Return the first row of [causes] that fits an error, {} if none does."""
-    signs = [_signs_of(each) for each in _with_causes(error)]
+    chain = _with_causes(error)
     causes = [cause for cause in TABLE["causes"].values() if with_files or not cause.get("of_files")]
-    return next((cause for cause in causes if any(_fits(cause, *each) for each in signs)), {})
+    return next((cause for cause in causes if any(_fits(cause, each) for each in chain)), {})
 
 
 def _with_causes(error: BaseException | None) -> list[BaseException]:
@@ -123,18 +123,11 @@ def _with_causes(error: BaseException | None) -> list[BaseException]:
     return chain
 
 
-def _signs_of(error: BaseException) -> tuple[set[int], set[str], str]:
-    status = _status_of(error) or 0
+def _fits(cause: dict[str, Any], error: BaseException) -> bool:
+    status, kinds = _status_of(error) or 0, {kind.__name__ for kind in type(error).__mro__}
     said = f"{getattr(error, 'body', '')} {error}"[:SAID].lower()
-    return {status, status // 100 * 100}, {kind.__name__ for kind in type(error).__mro__}, said
-
-
-def _fits(cause: dict[str, Any], statuses: set[int], kinds: set[str], said: str) -> bool:
-    return (
-        not statuses.isdisjoint(cause.get("statuses", []))
-        or not kinds.isdisjoint(cause.get("kinds", []))
-        or any(word in said for word in cause.get("words", []))
-    )
+    by_status = {status, status // 100 * 100} & {*cause.get("statuses", [])}
+    return bool(by_status or kinds & {*cause.get("kinds", [])} or any(word in said for word in cause.get("words", [])))
 
 
 def _status_of(error: BaseException) -> int | None:

@@ -39,9 +39,9 @@ def to_block(name: str, data: bytes) -> dict[str, Any]:
     except ChatError:
         raise
     except Image.DecompressionBombError:
-        problem = f"has more than {MAX_MEGABYTES} MB or {MAX_MEGAPIXELS} million pixels: make it smaller."
+        problem = f"is larger than {MAX_MEGABYTES} MB or {MAX_MEGAPIXELS} million pixels: make it smaller."
     except Exception:  # whatever a decoder stumbles over
-        problem = "cannot be read: it has to be a PNG, JPEG, GIF or WebP picture, a PDF, or text, best in UTF-8."
+        problem = "cannot be read: it has to be a PNG, JPEG, GIF or WebP picture, a PDF, or text, preferably in UTF-8."
     raise ChatError(f"{plain(name)} {problem}")
 
 
@@ -49,7 +49,7 @@ def take(size: int) -> None:
     """Count the bytes that a visitor brings along; raise a ChatError if there are too many."""
     session()["taken"] = taken = session().get("taken", 0) + size
     if taken > (most := MAX_MEGABYTES_OF_SESSION) * 2**20:
-        raise ChatError(f"The files of this session take up more than {most} MB: reload the page to begin a new one.")
+        raise ChatError(f"This session's files take up more than {most} MB: reload the page to start a new session.")
 
 
 def name_of(block: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ def ask_for_key(model_settings: dict[str, Any]) -> str | None:
         if isinstance(entries, dict) and variable in {*entries, *(f"{section}_{name}".upper() for name in entries)}:
             raise ChatError(f"The key is under [{section}] in secrets.toml: put {variable} above it, then restart.")
     provider, page, place = model_settings["provider"], model_settings["key_page"], notice.container()
-    key = _checked(st.session_state.get("app.api_key", "").strip(), "that API key", place)
+    key = _checked(st.session_state.get("app.api_key", "").strip(), "This API key", place)
     if page and key == "":
         place.info(f"Enter your {provider} API key to start. Get one at {page}")
     # On the page while nothing can be asked without it: a phone folds the sidebar away.
@@ -50,5 +50,5 @@ def ask_for_key(model_settings: dict[str, Any]) -> str | None:
 def _checked(key: str, where: str, place: DeltaGenerator) -> str | None:
     if key.isascii() and key.isprintable():
         return key
-    place.error(f"There are characters in {where} that no key has: copy it again.")
+    place.error(f"{where} contains characters that no key has: copy it again.")
     return None

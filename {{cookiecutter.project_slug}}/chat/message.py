@@ -17,21 +17,6 @@ CLOSING = re.compile(
 )
 
 
-#% if cookiecutter.tools != "none"
-class Step(TypedDict, total=False):
-    """A call of a tool, in an answer whose model may call some."""
-
-    id: str  # ours: the model's own may be anything
-    round: int  # which of the answer's requests to the model it came from
-    name: str
-    arguments: Any  # by name; a text where the model sent no JSON
-    status: str  # "waits", "asks", "running", "done", "failed", "denied" or "stopped"
-    result: str  # what the model is told
-    shown: Any  # what the page draws instead: a table, a chart or a picture
-    seconds: float
-
-
-#% endif
 class AnswerState(TypedDict, total=False):
     """What an answer keeps in its `response_metadata`; questions and the greeting have nothing there."""
 
@@ -44,7 +29,7 @@ class AnswerState(TypedDict, total=False):
     unseen: int  # how many earlier questions the model did not see
     unread: int  # how many files in the chat the model cannot read
     #% if cookiecutter.tools != "none"
-    steps: list[Step]  # the tools that were called
+    steps: list[Any]  # the tools that were called, each a Step of chat/steps.py
     context: int  # tokens of the last request and what came of it, where there was more than one
     without: str  # the sentence for tools that could not be offered
     #% endif
@@ -59,6 +44,12 @@ def state_of(answer: BaseMessage) -> AnswerState:
 def is_answer(message: BaseMessage) -> bool:
     """Say whether a message answers a question, as the greeting does not."""
     return "status" in message.response_metadata
+
+
+def notes_of(answer: BaseMessage) -> list[str]:
+    """Return what is said of how an answer has ended, other than by an error."""
+    state = state_of(answer)
+    return [note for note in ("Stopped" if state.get("status") == "stopped" else "", state.get("ended")) if note]
 
 
 def text_of(message: BaseMessage) -> str:

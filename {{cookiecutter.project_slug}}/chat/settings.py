@@ -35,7 +35,7 @@ def _parse(text: str) -> dict[str, Any]:
     model = settings["model"] if isinstance(settings.get("model"), dict) else {}
     values = settings | {f"model.{name}": value for name, value in model.items()}
     if wrong := [name for name, kind in EXPECTED.items() if not _is(values.get(name), kind)]:
-        raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has a value of the wrong type: fix it, try again.")
+        raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has the wrong type there: fix it, then try again.")
     return settings
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from textwrap import indent
-from typing import Any
+from typing import Any, TypedDict
 from uuid import uuid4
 
 import streamlit as st
@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessag
 from streamlit.delta_generator import DeltaGenerator
 
 from chat.markdown import plain
-from chat.message import Step, state_of
+from chat.message import state_of
 from chat.tools import clean_data, cut, shown
 
 SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")  # opens the passage that a link leads to
@@ -25,6 +25,19 @@ ENDS = {"done": "", "failed": " failed", "denied": " was not called", "stopped":
 MAY_RUN = "Stopped, but it may still run."
 SHOWN_CHARACTERS = 5_000  # which go to the browser again with each question
 MAX_STEPS = 250  # of an imported answer
+
+
+class Step(TypedDict, total=False):
+    """A call of a tool, in an answer whose model may call some."""
+
+    id: str  # ours: the model's own may be anything
+    round: int  # which of the answer's requests to the model it came from
+    name: str
+    arguments: Any  # by name; a text where the model sent no JSON
+    status: str  # "asks", "running", "done", "failed", "refused" or "stopped"
+    result: str  # what the model is told
+    shown: Any  # what the page draws instead: a table, a chart or a picture
+    seconds: float
 
 
 def is_open(step: Step) -> bool:

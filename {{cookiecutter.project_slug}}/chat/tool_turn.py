@@ -27,12 +27,11 @@ from langchain_core.runnables import RunnableConfig
 
 from chat.context import context_tokens
 from chat.errors import ChatError, is_too_long
-from chat.message import Step
 #% if "MCP" in cookiecutter.tools
 from chat.servers import problems_with_servers, server_tools
 #% endif
 from chat.session import Chat
-from chat.steps import MAY_RUN, is_open, safe_name, unfold
+from chat.steps import MAY_RUN, Step, is_open, safe_name, unfold
 from chat.tools import MAX_CHARACTERS, clean_data, cut, in_thread, problem_of, read_tools, shown, told
 from chat.turn import Turn
 from server.loop import loop

@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage
 from streamlit.delta_generator import DeltaGenerator
 
 from chat.markdown import as_streamlit_markdown, plain
-from chat.message import state_of
+from chat.message import notes_of, state_of
 from chat.row import Row
 from chat.session import Chat
 #% if cookiecutter.tools != "none"
@@ -32,14 +32,15 @@ def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
     earlier = chat.kept.get("earlier", 0)  # that one has asked to see
     wanted = LATEST + earlier
     unread, messages = chat.history.reach(wanted + LATEST), chat.history.messages
-    hidden = max(0, max(0, unread + len(messages) - wanted) // LATEST * LATEST - unread)
-    if hidden and messages[hidden].type == "ai":  # with its question
-        hidden -= 1
-    if unread + hidden:
-        label = f"Show earlier messages ({unread + hidden:,})"
+    hidden = max(0, unread + len(messages) - wanted) // LATEST * LATEST  # of all that there are
+    first = max(0, hidden - unread)  # of those that have been read
+    if first and messages[first].type == "ai":  # with its question
+        first -= 1
+    if unread + first:
+        label = f"Show earlier messages ({unread + first:,})"
         show_more = partial(chat.kept.update, earlier=earlier + MORE)
         place.button(label, key="app.show_earlier", type="tertiary", on_click=show_more)
-    return messages[hidden:]
+    return messages[first:]
 
 
 def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
@@ -66,7 +67,7 @@ def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
                 text.empty()  # it is the app that waits, for the user
             #% endif
             if ending.is_set():
-                thoughts.warning("The server restarts: this answer has a few seconds to end.")
+                thoughts.warning("The server is restarting: this answer has a few seconds to finish.")
         if turn.running:  # the next run of the page follows on
             return Row(answer, None)
     #% if cookiecutter.tools != "none"
@@ -77,17 +78,16 @@ def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
         text.markdown(as_streamlit_markdown(answer.text))
     else:
         text.empty()
-    state = state_of(answer)
-    notes = ["Stopped" if state.get("status") == "stopped" else "", state.get("ended", "")]
-    if any(notes) or state.get("error"):
+    notes, error = notes_of(answer), state_of(answer).get("error")
+    if notes or error:
         below = below.container(gap="small")
-        for note in filter(None, notes):
+        for note in notes:
             below.caption(note)
-        if error := state.get("error"):
+        if error:
             below.error(error)
     row = Row(answer, below)
     if (turns := turns_of_session()) and turns[-1].answer is answer:  # of the others, it has been said
-        row.announce(turns[-1].begun, *filter(None, notes), reads_answer=state.get("status") == "complete")
+        row.announce(turns[-1].begun, *notes, reads_answer=state_of(answer)["status"] == "complete")
     return row
 
 

@@ -38,7 +38,7 @@ PIECES_PER_SECOND = 500  # that are taken of an answer on average, or a fast one
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
 NO_WORD = "Check the server's address, its path too, then try again."
-LIMIT_REACHED = "The answer has reached the limit that settings.toml sets: ask for the rest, or for a shorter one."
+LIMIT_REACHED = "The answer has reached the limit set in settings.toml: ask for the rest, or for a shorter one."
 
 
 class Turn:
@@ -157,7 +157,7 @@ class Turn:
         if self._problem:
             raise self._problem
         if not (model := self._chat.model):
-            raise ChatError("There is no model to ask right now: the page says why. Then try again.")
+            raise ChatError("No model can be asked right now: see the message on the page, then try again.")
         settings, system_prompt = self._chat.model_settings, self._chat.read_system_prompt()
         for share in CONTEXT_SHARES:
             seen = messages_that_fit(self._as_sent(self._earlier), self.question, system_prompt, model, settings, share)

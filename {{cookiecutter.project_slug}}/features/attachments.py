@@ -33,20 +33,20 @@ def show(message: BaseMessage) -> None:
             continue
         with st.expander(plain(name_of(block)), icon=":material/description:"):
             if block["type"] == "file":
-                st.caption("A PDF document, which the model is shown.")
+                st.caption("A PDF document, sent to the model.")
                 continue
             text = block["text"].partition("\n")[2]
-            more = f"\n… and {len(text) - SHOWN_CHARS:,} characters more" if len(text) > SHOWN_CHARS else ""
+            more = f"\n… and {len(text) - SHOWN_CHARS:,} more characters" if len(text) > SHOWN_CHARS else ""
             st.code(text[:SHOWN_CHARS] + more, language=None, wrap_lines=True)
 
 
 def _to_block(chat: Chat, file: Any) -> dict[str, Any]:
     files = st.session_state["app.question"].files
     if len(files) > MAX_FILES or sum(each.size for each in files) > MAX_MEGABYTES_TOGETHER * 2**20:
-        most = f"{MAX_FILES} files, of {MAX_MEGABYTES_TOGETHER} MB together"
-        raise ChatError(f"A question can have {most}: ask again with fewer of them.")
+        most = f"{MAX_FILES} files, {MAX_MEGABYTES_TOGETHER} MB in total"
+        raise ChatError(f"A question can have at most {most}: ask again with fewer.")
     block = to_block(file.name, file.getvalue())
     if chat.model and is_unread(block, chat.model.profile or {}):
         kind, model = "pictures" if block["type"] == "image" else "PDFs", plain(chat.model_settings["name"])
-        raise ChatError(f"{model} reads no {kind}: ask another model about {plain(file.name)}, or ask without it.")
+        raise ChatError(f"{model} cannot read {kind}: ask another model about {plain(file.name)}, or ask without it.")
     return block

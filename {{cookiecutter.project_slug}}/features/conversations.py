@@ -55,8 +55,8 @@ def choose(chat: Chat) -> None:
             undo = ":material/undo:"
             st.button("Undo delete", key="app.undo", icon=undo, width="stretch", on_click=_undo, args=(chats,))
         note = st.container(gap=None)
-        no_more = f" This tab has begun {MAX_CHATS}, and can begin no more." if full else ""
-        note.caption(f"Reloading the page, a restart of the server or half a day offline ends your chats.{no_more}")
+        no_more = f" This tab has started {MAX_CHATS}, and can start no more." if full else ""
+        note.caption(f"Chats end when the page is reloaded or the server restarts, or after 12 hours offline.{no_more}")
         note.html(STYLE_AND_SCRIPT, unsafe_allow_javascript=True)
     chat.session_key = chats.open
     chat.kept["titled"] = _first_question(chats.open)

@@ -10,13 +10,16 @@ import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_to_dict
 from langchain_core.messages.ai import UsageMetadata
 
+#% if cookiecutter.conversations != "session"
+from chat import everything
+#% endif
 #% if cookiecutter.tools != "none"
 from chat import steps
 #% endif
 from chat.errors import ChatError
 from chat.files import MAX_FILES, name_of, take, to_block
 from chat.markdown import plain
-from chat.message import clean, content_of, files_of, state_of, text_of
+from chat.message import clean, content_of, files_of, notes_of, state_of, text_of
 from chat.session import Chat
 
 NAMES = {"human": "You", "ai": "Assistant"}
@@ -40,10 +43,12 @@ def offer(chat: Chat) -> None:
         st.file_uploader(
             "Import JSON", "json", key="app.import", on_change=_import, args=(chat,), disabled=begun, help=why
         )
+        below = st.empty()
+        #% if cookiecutter.conversations != "session"
+        everything.offer(chat, _to_json, _read)
+        #% endif
         if problem := chat.kept.pop("import_problem", ""):
-            st.error(problem)
-        if everything := optional("chat.everything"):
-            everything.offer(chat, _to_json, _read)
+            below.error(problem)
 
 
 def _has_begun(messages: Sequence[BaseMessage]) -> bool:
@@ -55,9 +60,7 @@ def _to_markdown(messages: Sequence[BaseMessage]) -> str:
 
 
 def _with_notes(message: BaseMessage) -> str:
-    names = [name_of(block) for block in files_of(message)]
-    state = state_of(message)
-    notes = [*names, "Stopped" if state.get("status") == "stopped" else "", state.get("ended"), state.get("error")]
+    notes = [*map(name_of, files_of(message)), *notes_of(message), state_of(message).get("error")]
     parts = [text_of(message), *(f"({note})" for note in notes if note)]
     #% if cookiecutter.tools != "none"
     parts = [*steps.as_markdown(message), *parts]
@@ -73,7 +76,7 @@ def _import(chat: Chat) -> None:
     if not (file := st.session_state["app.import"]):
         return
     if _has_begun(chat.history.messages):  # the button may be older than the first question
-        chat.kept["import_problem"] = "This chat has begun, so nothing was imported: start a new one for it."
+        chat.kept["import_problem"] = "This chat has begun, so nothing was imported: start a new chat, then import."
         return
     try:
         messages = _read(file.getvalue())

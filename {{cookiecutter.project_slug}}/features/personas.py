@@ -47,11 +47,11 @@ def _edit(chat: Chat, name: str) -> None:
     with st.form("app.edit_prompt", border=False):  # else each leaving of the field would run the dialog
         most = max(MAX_CHARS, len(text))
         st.text_area(f"System prompt of the persona {_title(name)}", text, height=400, key=key, max_chars=most)
-        st.caption("It applies from your next message, in this chat only.")
+        st.caption("Takes effect with your next message, in this chat only.")
         row = st.container(horizontal=True)
         row.form_submit_button("Use in this chat", on_click=_use, args=(chat, name, key))
         if name in chat.kept["edited_prompts"]:
-            row.form_submit_button(f"Back to prompts/{name}.md", on_click=_revert, args=(chat, name))
+            row.form_submit_button(f"Revert to prompts/{name}.md", on_click=_revert, args=(chat, name))
         if chat.settings["save_prompts"]:
             row.form_submit_button(f"Save to prompts/{name}.md", on_click=_save, args=(chat, name, key))
     if problem := chat.kept.pop("prompt_problem", ""):
@@ -78,7 +78,7 @@ def _save(chat: Chat, name: str, key: str) -> None:
         file.with_suffix(".new").write_text(text, encoding="utf-8", newline="")
         file.with_suffix(".new").replace(file)  # a full disk leaves the old one intact
     except OSError as error:
-        problem = f"prompts/{file.name} cannot be written ({error.strerror}): the edit counts in this chat only."
+        problem = f"prompts/{file.name} cannot be written ({error.strerror}): the edit applies to this chat only."
         chat.kept.update(prompt_problem=problem, editing_prompt=True)
     else:
         _revert(chat, name)

@@ -15,7 +15,7 @@ def limit(chat: Chat) -> None:
     if _limit_reached(chat):
         chat.model = None
         most = chat.settings["tokens_per_session"]
-        st.bottom.warning(f"This session has used the {most:,} tokens it may use: reload the page to begin a new one.")
+        st.bottom.warning(f"This session has used the {most:,} tokens it may use: reload the page to start a new one.")
 
 
 def show(row: Row, message: BaseMessage) -> None:

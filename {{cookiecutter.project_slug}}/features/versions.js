@@ -19,7 +19,7 @@ export default ({ parentElement, data: [text, most, ...names], setTriggerValue }
     }
   }
   field.oninput = () => {
-    const tooLong = `A question can have ${most.toLocaleString("en")} characters: shorten this one.`
+    const tooLong = `A question can have at most ${most.toLocaleString("en")} characters: shorten this one.`
     field.setCustomValidity(field.value.length > most ? tooLong : "")
   }
   if (field.dataset.begun) return

@@ -34,11 +34,10 @@ def offer(row: Row, message: BaseMessage, chat: Chat) -> None:
     versions = _versions(chat, question)
     shown = next((number for number, version in enumerate(versions) if version[1] is message), 0)
     if len(versions) > 1:
-        for step, icon, label in ((-1, "chevron_left", "Earlier version"), (1, "chevron_right", "Later version")):
-            there = 0 <= shown + step < len(versions)
-            row.button(icon, label, partial(_show, chat, question, shown + step) if there else None)
-            if step < 0:
-                row.text(f"{shown + 1}/{len(versions)}")
+        earlier, later = partial(_show, chat, question, shown - 1), partial(_show, chat, question, shown + 1)
+        row.button("chevron_left", "Earlier version", earlier if shown else None)
+        row.text(f"{shown + 1}/{len(versions)}")
+        row.button("chevron_right", "Later version", later if shown + 1 < len(versions) else None)
 
 
 def edit(question: BaseMessage, chat: Chat) -> None:

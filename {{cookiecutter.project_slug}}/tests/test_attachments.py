@@ -143,15 +143,15 @@ def test_a_picture_is_not_decoded_at_each_draw(
 def test_a_long_text_is_shown_in_part_and_sent_whole(page: AppTest, server: ModelServer) -> None:
     page.chat_input[0].upload("notes.txt", b"word " * 4000 + b"end", "text/plain")
     say(page, "What is it?")
-    assert page.main.code[-1].value.endswith("word \n… and 10,003 characters more")
+    assert page.main.code[-1].value.endswith("word \n… and 10,003 more characters")
     assert "word end" in json.dumps(server.requests[-1])
 
 
 REFUSED = {
     "of no kind": ([("my.exe", b"MZ\x90\0\x03")], r"my\.exe cannot be read"),
-    "too large": ([("a.txt", b"x" * 6_000_000)], "more than 5 MB"),
+    "too large": ([("a.txt", b"x" * 6_000_000)], "larger than 5 MB"),
     "too many": ([("a.txt", b"x")] * 11, "10 files"),
-    "too large together": ([("a.txt", b"x" * 5_000_000)] * 4, "15 MB together"),
+    "too large together": ([("a.txt", b"x" * 5_000_000)] * 4, "15 MB in total"),
 }
 
 
@@ -181,7 +181,7 @@ def test_a_file_goes_along_or_is_refused_with_the_models_name(
         model.profile = profile
         page.run().chat_input[0].upload(name, data, "application/octet-stream")
         say(page, "What is it?")
-        refused = [error.value for error in page.error if f"reads no {what}: ask another model" in error.value]
+        refused = [error.value for error in page.error if f"cannot read {what}: ask another model" in error.value]
         assert len(refused) == (0 if goes else 1)
         sent = json.dumps(server.requests[-1:]).replace("-", "+").replace("_", "/")  # Google's has another alphabet
         assert (base64.b64encode(data).decode() in sent) == goes

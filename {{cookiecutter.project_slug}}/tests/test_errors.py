@@ -79,7 +79,7 @@ WORDS = {
         (400, "After the (optional) system message(s), user message(s) should alternate with assistant message(s)."),
         (400, "Please ensure that multiturn requests alternate between user and model."),
     ],
-    "takes no system prompt": [
+    "does not accept a system prompt": [
         (400, "System role not supported"),
         (400, "Developer instruction is not enabled for models/gemma-3-27b-it"),
         (400, "This model doesn't support system messages."),
@@ -119,7 +119,7 @@ WORDS = {
     "still loading": [(503, "Loading model")],
     "too large for its machine": [(500, "model requires more system memory (5.6 GiB) than is available (2.1 GiB)")],
     "check HTTPS_PROXY": [(407, "Proxy Authentication Required")],
-    "nothing that is an answer": [(405, "Method Not Allowed")],
+    "something other than an answer": [(405, "Method Not Allowed")],
     "took too long": [(408, "Request Timeout"), (504, "Gateway Timeout")],
     "check the model's arguments": [
         (400, "Unsupported value: 'temperature' does not support 0.2 with this model."),

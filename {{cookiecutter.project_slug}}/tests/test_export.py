@@ -140,7 +140,7 @@ def test_a_file_in_an_import_is_checked_as_one_that_is_uploaded(page: AppTest) -
     Image.new("1", (9000, 9000)).save(file := io.BytesIO(), "PNG")
     blocks[2]["base64"] = base64.b64encode(file.getvalue()).decode()
     other = imported(page, message("human", blocks))
-    assert other.error[0].value.startswith("Nothing was imported. A picture has more than 5 MB or 25 million pixels")
+    assert other.error[0].value.startswith("Nothing was imported. A picture is larger than 5 MB or 25 million pixels")
 
 
 def test_a_chat_in_progress_cannot_be_replaced(page: AppTest) -> None:

@@ -100,11 +100,11 @@ CANNOT_BE_READ = {
     "half a PNG": (PICTURES["PNG"][:500], "cannot be read"),
     "half a JPEG": (PICTURES["JPEG"][:5000], "cannot be read"),
     "half a WebP": (PICTURES["WebP"][:500], "cannot be read"),
-    "large": (b"x" * (5 * 2**20 + 1), "more than 5 MB"),
+    "large": (b"x" * (5 * 2**20 + 1), "larger than 5 MB"),
     "a bomb": (empty("PNG", 13_300, 13_300), "25 million pixels"),
     "a larger bomb": (empty("PNG", 30_000, 30_000), "25 million pixels"),
     "a GIF": (empty("GIF", 6_000, 5_000), "25 million pixels"),
-    "many passes": (many_passes(), "more than"),
+    "many passes": (many_passes(), "larger than"),
 }
 
 

@@ -123,7 +123,7 @@ def test_an_answer_has_the_seconds_of_the_settings(page: AppTest, server: ModelS
     server.reply = Reply(words=("Some ", "words"), pause=0.5)
     ending.set()
     say(page, "Hello")
-    assert "The server restarts" in page.warning[0].value
+    assert "The server is restarting" in page.warning[0].value
     assert transcript(page)[-1] == ("ai", "Some words")
     wait_until(lambda: not lifespan._in_progress)
 

@@ -9,10 +9,11 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
 from chat.context import count_tokens
-from chat.message import Step, state_of
+from chat.message import state_of
 from chat.model import build_model
 from chat.session import Chat
 from chat.settings import read_settings
+from chat.steps import Step
 from chat.tool_turn import MAX_CALLS, NO_MORE, ToolTurn
 from chat.tools import _load, read_tools
 from tests.model_server import ModelServer, Reply, protocol
