@@ -14,6 +14,9 @@ from langchain_core.messages.ai import UsageMetadata
 from chat import steps
 #% endif
 from chat.errors import ChatError
+#% if cookiecutter.conversations == "database"
+from chat.everything import offer_all
+#% endif
 from chat.files import MAX_FILES, name_of, take, to_block
 from chat.markdown import plain
 from chat.message import clean, content_of, files_of, state_of, text_of
@@ -40,10 +43,11 @@ def offer(chat: Chat) -> None:
         st.file_uploader(
             "Import JSON", "json", key="app.import", on_change=_import, args=(chat,), disabled=begun, help=why
         )
+        #% if cookiecutter.conversations == "database"
+        offer_all(chat, _to_json, _read)
+        #% endif
         if problem := chat.kept.pop("import_problem", ""):
             st.error(problem)
-        if everything := optional("chat.everything"):
-            everything.offer(chat, _to_json, _read)
 
 
 def _has_begun(messages: Sequence[BaseMessage]) -> bool:
