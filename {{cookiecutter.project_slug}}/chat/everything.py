@@ -24,7 +24,7 @@ Write = Callable[[Sequence[BaseMessage]], str]
 Read = Callable[[bytes], Sequence[BaseMessage]]
 
 
-def offer(chat: Chat, write: Write, read: Read) -> None:
+def offer_all(chat: Chat, write: Write, read: Read) -> None:
     """Draw it.
 
     Parameters:

@@ -10,13 +10,13 @@ import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_to_dict
 from langchain_core.messages.ai import UsageMetadata
 
-#% if cookiecutter.conversations != "session"
-from chat import everything
-#% endif
 #% if cookiecutter.tools != "none"
 from chat import steps
 #% endif
 from chat.errors import ChatError
+#% if cookiecutter.conversations != "session"
+from chat.everything import offer_all
+#% endif
 from chat.files import MAX_FILES, name_of, take, to_block
 from chat.markdown import plain
 from chat.message import clean, content_of, files_of, notes_of, state_of, text_of
@@ -45,7 +45,7 @@ def offer(chat: Chat) -> None:
         )
         below = st.empty()
         #% if cookiecutter.conversations != "session"
-        everything.offer(chat, _to_json, _read)
+        offer_all(chat, _to_json, _read)
         #% endif
         if problem := chat.kept.pop("import_problem", ""):
             below.error(problem)
