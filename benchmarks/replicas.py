@@ -25,7 +25,7 @@ from load import StreamlitUser
 from servers import model_server as fast_model_server
 
 from tests.baking import copy_app, install
-from tests.crowd import GROWING, RUNNING, STORED, Crowd, model_server, until
+from tests.crowd import GROWING, RUNNING, STORED, Crowd, Page, model_server, until
 from tests.replicas import PostgreSQL, Replicas, topology
 
 PAUSE = 0.1  # seconds before each word
@@ -53,9 +53,19 @@ async def watch(
 
 
 async def kills(database: PostgreSQL, replicas: Replicas, users: int, words: int) -> None:
-    """Kill one of three replicas, five times."""
+    """Kill one of three replicas, five times; how long that many pages take to open is what to compare with."""
     crowd = Crowd(replicas.port, users, words)
     await crowd.open()
+    others = Crowd(replicas.port, users // 2, words).pages
+    begin, opened = time.monotonic(), []
+
+    async def open_one(page: Page) -> None:
+        await page.open()
+        opened.append(time.monotonic() - begin)
+
+    await asyncio.gather(*map(open_one, others))
+    print(f"{len(opened)} new pages open: median {statistics.median(opened):.2f} s, longest {opened[-1]:.2f} s")
+    await asyncio.gather(*(page.close() for page in others))
     for number in range(5):
         victim = replicas.addresses[number % len(replicas.addresses)]
         print(f"kill -9 of {victim} while {users} users stream:")
