@@ -75,7 +75,9 @@ def test_an_answer_may_end_before_the_server_and_its_page_says_so(
         expect(chat.answer).to_contain_text("word2")
         end = threading.Thread(target=until_told.close)  # waits for the server's end
         end.start()
-        expect(chat.errors.filter(has_text="The server is restarting: this answer has a few seconds to finish")).to_be_visible()
+        expect(
+            chat.errors.filter(has_text="The server is restarting: this answer has a short time to finish")
+        ).to_be_visible()
         chat.screenshot(screenshots / f"server-ends-{words}.png")
         end.join()
         expect(chat.answer).to_contain_text("word9" if words == 12 else "word2")

@@ -86,7 +86,9 @@ class StoredHistory(History):
     def refresh(self) -> None:
         with self._trying():
             self._save()
-            if self._revision != store.revision(self.owner, self.id):
+            broke_off = any(state_of(message).get("error") == BROKE_OFF for message in self.messages[-1:])
+            # What broke off may go on after all: its process could not reach the database.
+            if self._revision != store.revision(self.owner, self.id) or broke_off:
                 self._load(max(AT_FIRST, len(self.messages) + 2))
             self._store()
 
@@ -220,10 +222,11 @@ class _Elsewhere:
     def _look(self) -> None:
         try:
             found = store.look(self._row)
-        except ChatError:  # the next look may succeed
+        except ChatError:  # the next look may succeed; meanwhile, nobody can write
+            self._seen = time.time()
             return
         if found:
-            self._seen = abs(found.beat or self._seen)
+            self._seen = max(self._seen, abs(found.beat or 0))
             for field in ("content", "response_metadata", "usage_metadata"):
                 setattr(self.answer, field, getattr(found.message, field))
         if self.running and self._seen < time.time() - BEAT_SECONDS:

@@ -1,5 +1,7 @@
 """The database's tables, brought to what this version of the app works with."""
 
+import sys
+
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -24,7 +26,8 @@ def migrate(engine: sa.Engine) -> bool:
     known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
     with engine.connect() as db:
         on_sqlite = db.dialect.name == "sqlite"
-        db.exec_driver_sql("BEGIN IMMEDIATE" if on_sqlite else f"SELECT pg_advisory_xact_lock({LOCK})")
+        lock = f"SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({LOCK})"
+        db.exec_driver_sql("BEGIN IMMEDIATE" if on_sqlite else lock)
         now = MigrationContext.configure(db).get_current_revision()
         if now and now not in known:
             return False
@@ -32,3 +35,12 @@ def migrate(engine: sa.Engine) -> bool:
         command.upgrade(config, "head")
         db.commit()
     return True
+
+
+if __name__ == "__main__":  # before a new version's first replica starts, say
+    from chat import store
+
+    try:
+        store.engine()
+    except Exception as error:
+        sys.exit(f"The database was not brought up to date: {error}")

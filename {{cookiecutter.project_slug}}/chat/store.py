@@ -4,11 +4,10 @@ import json
 import logging
 import os
 import re
-import sqlite3
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -31,6 +30,17 @@ VERSION = "0001"  # the latest of migrations/versions
 UNDO_SECONDS = 3600  # for which a deleted chat can be had back
 LISTED = 50  # chats in the sidebar; a search finds the others
 TITLE_LETTERS = 60
+SECONDS = 5  # for which one waits for the database
+# What libpq asks the system: a connection over which nothing comes back any more is given up.
+_PATIENCE = {"keepalives_idle": SECONDS, "keepalives_interval": 2, "keepalives_count": 3}
+_PATIENCE |= {"connect_timeout": SECONDS, "tcp_user_timeout": SECONDS * 1000}
+_SET_UP = {
+    "sqlite": ("PRAGMA journal_mode = WAL", "PRAGMA foreign_keys = ON", "PRAGMA secure_delete = ON"),
+    "postgresql": (
+        f"SET statement_timeout = '{SECONDS}s'",
+        f"SET idle_in_transaction_session_timeout = '{SECONDS}s'",  # else a process that hangs keeps others waiting
+    ),
+}
 
 # SQL that both databases understand; what the columns hold is in migrations/.
 MINE = "id = :id AND owner = :owner"
@@ -104,6 +114,7 @@ def engine() -> sa.Engine:
 
 
 def _connect(address: str) -> sa.Engine:
+    _check_silence()
     try:
         url = sa.make_url(address)
     except ArgumentError as error:
@@ -114,15 +125,16 @@ def _connect(address: str) -> sa.Engine:
         file = ROOT / url.database  # wherever the app is started
         file.parent.mkdir(parents=True, exist_ok=True)
         url = url.set(database=str(file))
-    patience = {"timeout": 5} if url.drivername == "sqlite" else {"connect_timeout": 5}
+    patience = {"timeout": SECONDS} if url.drivername == "sqlite" else _PATIENCE
     try:
-        made = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=patience)
+        made = sa.create_engine(
+            url, pool_pre_ping=True, pool_timeout=SECONDS, hide_parameters=True, connect_args=patience
+        )
     except ModuleNotFoundError as error:
         raise ChatError(
             f"DATABASE_URL needs a package that is not installed ({error.name}): see the README."
         ) from error
-    if made.dialect.name == "sqlite":
-        event.listen(made, "connect", _set_up_sqlite)
+    event.listen(made, "connect", partial(_set_up, _SET_UP.get(made.dialect.name, ())))
     with made.connect() as db:
         known = sa.inspect(db).has_table("alembic_version")
         version = db.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
@@ -134,17 +146,33 @@ def _connect(address: str) -> sa.Engine:
     return made
 
 
-def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:
-    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON"):
-        connection.execute(f"PRAGMA {pragma}")
+def _set_up(settings: Sequence[str], connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    for setting in settings:
+        cursor.execute(setting)
+    cursor.close()
+    connection.commit()
+
+
+def _check_silence() -> None:
+    """Raise an error if the database has just let somebody else wait in vain: a page asks it several things."""
+    if time.monotonic() < _silence["until"]:
+        raise TimeoutError
+
+
+_silence = {"until": 0.0}
 
 
 @contextmanager
 def _transaction() -> Generator[sa.Connection]:
+    begin = time.monotonic()
     try:
+        _check_silence()
         with engine().begin() as db:
             yield db
     except (DBAPIError, PoolTimeout, OSError) as error:
+        if time.monotonic() > begin + 1:
+            _silence["until"] = time.monotonic() + 2
         logging.getLogger(__name__).warning("No database: %s", type(error).__name__)  # its text may hold a message
         raise ChatError(AWAY) from error
 

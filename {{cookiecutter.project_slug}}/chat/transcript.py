@@ -25,8 +25,9 @@ MORE = 50
 def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
     """Return the messages to draw; where there are earlier ones, draw a button that shows them."""
     chat.history.refresh()
+    note = place.empty()  # always there: else all that follows would change places when the problem is over
     if problem := chat.history.problem:
-        place.warning(problem)
+        note.warning(problem)
     if not chat.history.outlives_session and len(turns_of_session()) <= 1 and follows_a_lost_session():
         place.warning("Any earlier chats and files are gone: the server restarted, or you were away for too long.")
     earlier = chat.kept.get("earlier", 0)  # that one has asked to see
@@ -67,7 +68,7 @@ def draw_answer(answer: BaseMessage, chat: Chat) -> Row:
                 text.empty()  # it is the app that waits, for the user
             #% endif
             if ending.is_set():
-                thoughts.warning("The server is restarting: this answer has a few seconds to finish.")
+                thoughts.warning("The server is restarting: this answer has a short time to finish.")
         if turn.running:  # the next run of the page follows on
             return Row(answer, None)
     #% if cookiecutter.tools != "none"

@@ -16,12 +16,15 @@ from weakref import WeakValueDictionary
 
 import streamlit as st
 from google.protobuf.message import DecodeError
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from server.lifespan import at_end, ending
 
 PATIENCE_SECONDS = 5  # then an event enters all the same: the run hangs, or Streamlit never began it
 OPENING_SECONDS = 0.5  # then the next page opens all the same: this one waits for something slow
@@ -33,7 +36,6 @@ MOST_COME_BACK = 32
 MOST_IN_LINE = 500  # of new pages; a browser that is turned away tries again by itself
 # What our page sends. Of the rest, "clear cache" takes away what all sessions share, and some of it writes files.
 WANTED = {"rerun_script", "app_heartbeat", "file_urls_request", "deferred_file"}
-REDRAW = {"type": "websocket.receive", "bytes": BackMsg(rerun_script=ClientState()).SerializeToString()}
 
 
 class _Session:
@@ -43,6 +45,8 @@ class _Session:
         self.over = asyncio.Event()  # set while no run is in progress
         self.over.set()
         self.drawn = False  # whether a run has begun
+        self.loop = asyncio.get_running_loop()
+        self.open_enough = asyncio.Event()  # set once a run has ended, or follows an answer that grows
         self.all_read = True  # whether all that its connection brought has entered
         self.waiting = 0  # how many wait for the end of the run
         self.watched = threading.Condition()  # notified when one begins to wait
@@ -77,7 +81,7 @@ class _Session:
 
         async def let_the_next_one_in() -> None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.over.wait(), OPENING_SECONDS)
+                await asyncio.wait_for(self.open_enough.wait(), OPENING_SECONDS)
             _opening.release()
 
         async with _line:
@@ -103,6 +107,7 @@ def watch_for_events(changed: threading.Condition) -> Callable[[], bool]:
     if not session:
         return lambda: False
     session.watched = changed
+    session.loop.call_soon_threadsafe(session.open_enough.set)
     return lambda: session.waiting > 0
 
 
@@ -120,6 +125,8 @@ class OneEventAtATime:
         self.app, self.wait_until_ready = app, wait_until_ready
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if ending.is_set() and scope.get("path", "").endswith(("/_stcore/health", "/_stcore/stream")):
+            return await Response(status_code=503)(scope, receive, send)  # a balancer goes to another replica
         if scope["type"] != "websocket" or not scope["path"].endswith("/_stcore/stream"):
             return await self.app(scope, receive, send)
         if _line.locked():
@@ -146,6 +153,7 @@ class _Connection:
         self._inside = asyncio.Event()  # set when Streamlit has taken it in, or it has ended
         self._gone = asyncio.Event()  # set when it has ended
         self._replaced = asyncio.Event()  # set when the browser is back with another
+        self._closing: asyncio.Task[None] | None = None
 
     async def pass_through(self, app: Callable[[Receive, Send], Awaitable[None]]) -> None:
         """Let it enter, and wait for its end."""
@@ -157,9 +165,16 @@ class _Connection:
             staying = asyncio.ensure_future(app(self._enter, self._leave))
             staying.add_done_callback(lambda _: (self._inside.set(), self._gone.set()))
             await self._inside.wait()
+        at_end.add(self._let_go)
         await self._gone.wait()  # and no longer: a server that is to end waits for this
+        at_end.discard(self._let_go)
         self._session.all_read = True
         return await staying if staying.done() else None
+
+    def _let_go(self) -> None:
+        """Let a page at rest go to another replica, or wait for the server's next start; the others follow."""
+        if self._session.over.is_set() and not self._closing and not self._gone.is_set():
+            self._closing = asyncio.create_task(self._leave({"type": "websocket.close", "code": 1012}))
 
     async def _enter(self) -> Message:
         """Return the next message to Streamlit, once its run of the page has ended."""
@@ -169,10 +184,11 @@ class _Connection:
         # What a browser sends to a session that is gone counts only once the new one's page is drawn.
         lost = first and self._returning and not _resume(self._returning)
         while True:
-            message, event = REDRAW if lost else await (self._ahead or self._receive()), BackMsg()
-            self._ahead = None
-            with suppress(DecodeError):
-                event.ParseFromString(message.get("bytes") or b"")
+            if lost:
+                message = await self._redraw()
+            else:
+                message, self._ahead = await (self._ahead or self._receive()), None
+            event = _parse(message)
             if _is_wanted(event) or message["type"] != "websocket.receive":
                 break
         self._last = message["type"]
@@ -187,10 +203,18 @@ class _Connection:
                 return await self._enter()
         return message
 
+    async def _redraw(self) -> Message:
+        """Return what asks for the page at the address where the browser is, as it says next, and brings no event."""
+        self._ahead = asyncio.ensure_future(self._receive())
+        await asyncio.wait([self._ahead], timeout=OPENING_SECONDS)
+        said = _parse(self._ahead.result() if self._ahead.done() else {})
+        asked = BackMsg(rerun_script=ClientState(query_string=said.rerun_script.query_string))
+        return {"type": "websocket.receive", "bytes": asked.SerializeToString()}
+
     async def _goes_before_its_turn(self) -> bool:
         """Wait for the turn to draw the page, and say whether the browser went away before it came."""
         turn = asyncio.ensure_future(self._session.open())
-        self._ahead = asyncio.ensure_future(self._receive())
+        self._ahead = self._ahead or asyncio.ensure_future(self._receive())
         await asyncio.wait({turn, self._ahead}, return_when=asyncio.FIRST_COMPLETED)
         if not turn.done() and self._ahead.result()["type"] == "websocket.disconnect":
             return turn.cancel()
@@ -217,9 +241,17 @@ class _Connection:
             self._session.over.clear()
         elif told.HasField("script_finished") and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
             self._session.over.set()
+            self._session.open_enough.set()
         if not self._gone.is_set():
             with suppress(OSError):  # a lost connection is found by the reader, after what still came over it
                 await self._send(message)
+
+
+def _parse(message: Message) -> BackMsg:
+    event = BackMsg()
+    with suppress(DecodeError):
+        event.ParseFromString(message.get("bytes") or b"")
+    return event
 
 
 def _is_wanted(event: BackMsg) -> bool:

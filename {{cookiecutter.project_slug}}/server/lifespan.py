@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 ending = threading.Event()  # set once the server has been told to end
+at_end: set[Callable[[], None]] = set()  # called again and again while it waits for what is in progress
 _in_progress: dict[Future[Any], float] = {}
 
 
@@ -60,7 +61,9 @@ def _end_gently(name: str, end: Callable[..., Any], waited: float = 0) -> None:
     in_progress = dict(_in_progress)
     for task in [task for task, seconds in in_progress.items() if seconds <= waited]:
         task.cancel()
-    if in_progress:
+    if in_progress or (at_end and not waited):  # what a page has just sent may begin something
+        for let_go in [*at_end]:
+            let_go()
         asyncio.get_running_loop().call_later(0.5, _end_gently, name, end, waited + 0.5)
     else:
         logging.getLogger(__name__).warning("The server ends: %s.", name)

@@ -22,10 +22,12 @@ def sent(message: BackMsg) -> dict[str, Any]:
     return {"type": "websocket.receive", "bytes": message.SerializeToString()}
 
 
-def event(query: str) -> dict[str, Any]:
+def event(query: str, widget: str = "") -> dict[str, Any]:
     """Return what a browser sends at a click."""
     message = BackMsg()
     message.rerun_script.query_string = query
+    if widget:
+        message.rerun_script.widget_states.widgets.add(id=widget)
     return sent(message)
 
 
@@ -264,13 +266,41 @@ def test_a_text_and_what_cannot_be_read_are_dropped() -> None:
 def test_a_browser_whose_session_is_gone_gets_the_new_page_before_its_event_counts() -> None:
     async def streamlit(scope: Any, receive: Any, send: Any) -> None:
         assert await receive() == COMES
-        assert brought(await receive()) == ""
+        assert await receive() == event("where it is")
         asked = asyncio.create_task(receive())
         assert not (await asyncio.wait([asked], timeout=0.05))[0]
         await send(OVER)
-        assert brought(await asked) == "a question"
+        assert await asked == event("where it is", "a question")
 
-    asyncio.run(connect(streamlit, [COMES, event("a question")], RETURN))
+    asyncio.run(connect(streamlit, [COMES, event("where it is", "a question")], RETURN))
+
+
+def test_a_server_that_ends_lets_go_of_pages_at_rest_and_takes_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_ending = threading.Event()
+    monkeypatch.setattr(gate, "ending", is_ending)
+
+    def let_go() -> None:
+        for each in [*gate.at_end]:
+            each()
+
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await receive()
+        is_ending.set()
+        let_go()
+        await asyncio.sleep(0)
+        await send(OVER)
+        let_go()
+        let_go()
+        await asyncio.sleep(0)
+
+    async def one_page() -> list[Any]:
+        return await connect(streamlit, [COMES, event("one")])
+
+    assert [message["type"] for message in asyncio.run(one_page())] == ["websocket.send", "websocket.close"]
+    for scope in (STREAM, {"type": "http", "path": "/_stcore/health", "method": "GET"}):
+        (head, *_) = asyncio.run(connect(streamlit, [], scope))
+        assert head["status"] == 503
 
 
 @pytest.mark.parametrize(("watcher", "ended"), [("auto", []), ("none", ["mine"])])
