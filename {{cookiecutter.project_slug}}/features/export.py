@@ -10,6 +10,9 @@ import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_to_dict
 from langchain_core.messages.ai import UsageMetadata
 
+#% if cookiecutter.conversations != "session"
+from chat import everything
+#% endif
 #% if cookiecutter.tools != "none"
 from chat import steps
 #% endif
@@ -42,8 +45,9 @@ def offer(chat: Chat) -> None:
         )
         if problem := chat.kept.pop("import_problem", ""):
             st.error(problem)
-        if everything := optional("chat.everything"):
-            everything.offer(chat, _to_json, _read)
+        #% if cookiecutter.conversations != "session"
+        everything.offer(chat, _to_json, _read)
+        #% endif
 
 
 def _has_begun(messages: Sequence[BaseMessage]) -> bool:
