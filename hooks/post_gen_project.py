@@ -42,16 +42,17 @@ class SmokeTestFailed(Exception):
 def keep_what_was_chosen(answers: dict) -> None:
     """Walk the table `_optional`: remove the files of what was not chosen, and folders that this leaves empty.
 
-    One that was chosen and has a choice in its name, such as history.database.py, takes the place of history.py.
+    One that was chosen and has its row's first choice in its name, as history.database.py, takes history.py's place.
 
     Parameters:
         answers: Cookiecutter's context; a row is "question=choice,another choice": [paths].
     """
     for row, paths in answers["_optional"].items():
         question, choices = row.split("=")
+        first, *others = choices.split(",")
         for path in map(Path, paths):
-            if answers[question] in choices.split(","):
-                path.replace(path.with_name(path.name.replace(f".{answers[question]}.", ".")))
+            if answers[question] in (first, *others):
+                path.replace(path.with_name(path.name.replace(f".{first}.", ".")))
                 continue
             path.unlink()
             for folder in [*path.parents][:-1]:

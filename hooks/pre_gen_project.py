@@ -71,8 +71,8 @@ def find_problems(answers: dict) -> list[str]:
     check("session_key", wrong, "has control characters, quotes or a backslash")
     check("session_key", key.startswith(("app.", "$$")), "is used by the app or by Streamlit itself (app.…, $$…)")
 
-    wrong = answers["conversations"] not in ("session", "database")
-    check("conversations", wrong, "is neither session nor database")
+    kept = "session", "database", "accounts"
+    check("conversations", answers["conversations"] not in kept, f"is not one of {', '.join(kept)}")
 
     for question in ("system_prompt", "greeting"):
         wrong = has_control_characters(answers[question], allowed="\n\t")

@@ -7,6 +7,7 @@ messages are those of streamlit's frontend/connection/src/WebsocketConnection.ts
 import asyncio
 import contextlib
 import json
+import re
 import urllib.request
 from collections.abc import Mapping
 from typing import Any, Self
@@ -30,11 +31,12 @@ class Session:
         Parameters:
             port: Where the app listens on loopback.
             base_path: What stands before all its paths, such as "/chat".
-            cookie: What the browser sends as its cookies.
+            cookie: What the browser sends as its cookies; with any, it says where it comes from, too.
         """
-        self._headers = {"Cookie": cookie} if cookie else {}
+        self._headers = {"Cookie": cookie, "Origin": f"http://127.0.0.1:{port}"} if cookie else {}
         self.query = ""  # what stands in the page's address after the question mark
         self._url = f"ws://127.0.0.1:{port}{base_path}/_stcore/stream"
+        self._token = re.search("_streamlit_xsrf=([^;]+)|$", cookie)[1] or "PLACEHOLDER_AUTH_TOKEN"
         self._session_id = ""
         self._deltas: dict[tuple[int, ...], Delta] = {}
         self._seen: set[tuple[int, ...]] = set()
@@ -59,7 +61,7 @@ class Session:
         Parameters:
             rerun: Whether to ask for the page, as a browser does that has none, or whose last run was interrupted.
         """
-        subprotocols = ["streamlit", "PLACEHOLDER_AUTH_TOKEN", *([self._session_id] if self._session_id else [])]
+        subprotocols = ["streamlit", self._token, *([self._session_id] if self._session_id else [])]
         self._socket = await websockets.connect(
             self._url,
             subprotocols=[websockets.Subprotocol(name) for name in subprotocols],
@@ -92,7 +94,7 @@ class Session:
             files: What goes along with it, by name; the app has to run with `server.enableXsrfProtection` off.
         """
         async with asyncio.timeout(60):
-            while not self._has("chat_input"):
+            while not self.sees("chat_input"):
                 await asyncio.sleep(0.01)
         delta = self._find("chat_input")
         widget = WidgetState(id=delta.new_element.chat_input.id)
@@ -103,11 +105,11 @@ class Session:
 
     async def press(self, label: str) -> bool:
         """Press the button with this label; return whether there was one."""
-        if self._has("button", label):
+        if self.sees("button", label):
             delta = self._find("button", label)
             await self._rerun(WidgetState(id=delta.new_element.button.id, trigger_value=True), delta.fragment_id)
             return True
-        if self._has("bidi_component", label):
+        if self.sees("bidi_component", label):
             delta = self._find("bidi_component", label)
             # Source: makeTriggerId in streamlit's frontend/lib/src/components/widgets/BidiComponent/utils/idBuilder.ts
             widget = WidgetState(id=f"$$STREAMLIT_INTERNAL_KEY_{delta.new_element.bidi_component.id}__events")
@@ -124,7 +126,7 @@ class Session:
             label: Its label.
             value: The field of WidgetState, and what goes there.
         """
-        if not self._has(kind, label):
+        if not self.sees(kind, label):
             return False
         delta = self._find(kind, label)
         await self._rerun(WidgetState(id=getattr(delta.new_element, kind).id, **value), delta.fragment_id)
@@ -170,7 +172,8 @@ class Session:
             if element.markdown.element_type != element.markdown.CAPTION
         )
 
-    def _has(self, kind: str, label: str = "") -> bool:
+    def sees(self, kind: str, label: str = "") -> bool:
+        """Say whether the page has an element of this kind."""
         with contextlib.suppress(LookupError):
             return bool(self._find(kind, label))
         return False

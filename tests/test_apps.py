@@ -25,8 +25,9 @@ def test_an_installed_app_passes_its_own_checks(installed_provider: str, record_
 
 
 @pytest.mark.installs
-def test_an_app_that_keeps_conversations_passes_its_own_checks() -> None:
-    check(install(model_provider="openai", conversations="database"))
+@pytest.mark.parametrize("conversations", ["database", "accounts"])
+def test_an_app_that_keeps_conversations_passes_its_own_checks(conversations: str) -> None:
+    check(install(model_provider="openai", conversations=conversations))
 
 
 def check(app: Path) -> int:

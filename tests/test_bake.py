@@ -14,12 +14,14 @@ from tests.features import FEATURES, take_out
 SOURCE = TEMPLATE / "{{cookiecutter.project_slug}}"
 LONG = "A name that is much longer than anybody would ever choose for a chat app, but who knows"
 STORE = 710  # lines of code that the choice of a database may add
+ACCOUNTS = 160  # and those that people who sign in add to that
 CASES: dict[str, dict[str, str]] = {
     "default": {},
     **{provider: {"model_provider": provider} for provider in PROVIDERS[1:]},
     "long answers": {"project_name": LONG, "session_key": "k" * 82, "model_name": "m" * 82},
     "no greeting": {"greeting": ""},
     "database": {"conversations": "database"},
+    "accounts": {"conversations": "accounts"},
     "tools": {"model_provider": "openai", "tools": "files"},
     "MCP": {"model_provider": "openai", "tools": "files and MCP servers"},
 }
@@ -57,11 +59,13 @@ def test_format_and_lint_are_clean(app: Path) -> None:
 
 def test_one_line_of_python_is_rendered_and_of_the_others_whole_ones_are_left_out(app: Path) -> None:
     rendered = []
-    stored = (app / "chat" / "store.py").exists()
+    kept = {"chat/store.py": "database", "chat/accounts.py": "accounts"}
+    choices = [choice for name, choice in kept.items() if (app / name).exists()]
     for path in files(app):
         source = SOURCE / path.relative_to(app)
-        instead = source.with_name(f"{source.stem}.database{source.suffix}")
-        source = instead if stored and instead.exists() else source
+        for choice in choices:
+            instead = SOURCE / path.relative_to(app).with_suffix(f".{choice}{path.suffix}")
+            source = instead if instead.exists() else source
         if path.suffix == ".py" and source.is_file():
             was = source.read_text(encoding="utf-8").splitlines()
             rendered += {*path.read_text(encoding="utf-8").splitlines()} - {*was}
@@ -114,7 +118,7 @@ def test_an_app_with_tools_has_their_files_and_is_not_much_larger() -> None:
 def test_a_store_of_conversations_stays_small_and_costs_others_nothing(provider: str) -> None:
     without, app = bake(model_provider=provider), bake(model_provider=provider, conversations="database")
     assert lines_of_code(*code(app)) - lines_of_code(*code(without)) <= STORE
-    row = QUESTIONS["_optional"]["conversations=database"]
+    row = QUESTIONS["_optional"]["conversations=database,accounts"]
     names = {path: str(Path(path).with_name(f"{Path(path).stem.partition('.')[0]}{Path(path).suffix}")) for path in row}
     assert all((app / name).is_file() for name in names.values())
     for made in (without, app):
@@ -124,6 +128,21 @@ def test_a_store_of_conversations_stays_small_and_costs_others_nothing(provider:
     for name in ("pyproject.toml", "settings.toml", ".gitignore", ".dockerignore", "README.md"):
         said = (without / name).read_text(encoding="utf-8").casefold()
         assert not [word for word in ("sqlalchemy", "database", "data/\n") if word in said], name
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_accounts_stay_small_and_cost_a_database_nothing(provider: str) -> None:
+    without, app = (bake(model_provider=provider, conversations=choice) for choice in ("database", "accounts"))
+    assert lines_of_code(*code(app)) - lines_of_code(*code(without)) <= ACCOUNTS
+    assert {path.relative_to(app) for path in files(app)} - {path.relative_to(without) for path in files(without)} == {
+        Path("chat/accounts.py"),
+        Path("tests/test_accounts.py"),
+    }
+    assert not [path for path in files(app) if ".database" in path.name or ".accounts" in path.name]
+    assert not [path for path in files(without) if ".accounts" in path.name]
+    for name in ("pyproject.toml", "settings.toml", "README.md", "AGENTS.md", ".streamlit/secrets.toml.example"):
+        said = (without / name).read_text(encoding="utf-8").casefold()
+        assert not [word for word in ("authlib", "sign in", "[accounts]", "openid") if word in said], name
 
 
 def code(app: Path) -> list[Path]:

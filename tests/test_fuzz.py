@@ -124,7 +124,7 @@ BAD = {
     "model_provider": ["nobody", ["openai"]],
     "model_name": ["", "a b", "a\tb", "a\x07b"],
     "session_key": ["", " ", 'a"b', "a'b", "a\\b", "a\nb", "app.question", "app.turn", "app.api_key", "$$ID"],
-    "conversations": ["", "accounts", "Database"],
+    "conversations": ["", "account", "Database"],
     "system_prompt": ["a\x00b", "a\x1bb", "a\x85b"],
     "greeting": ["\x07", "a\rb", True, ["Hi"]],
     "tools": ["all", "files", "files and MCP servers", None],  # files not with the built-in model

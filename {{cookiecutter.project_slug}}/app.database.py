@@ -12,7 +12,7 @@ from server.gate import OneEventAtATime
 from server.headers import SecurityHeaders
 from server.lifespan import WarmUp
 from server.uploads import UploadLimit
-from server.visitor import VisitorCookie
+from server.visitor import Visitors
 
 try:
     read_secrets()
@@ -44,7 +44,7 @@ app = App(
     lifespan=lifespan,
     middleware=[
         Middleware(SecurityHeaders, allowed_hosts),
-        Middleware(VisitorCookie),
+        Middleware(Visitors),
         Middleware(UploadLimit),
         Middleware(OneEventAtATime, warm_up.join),
     ],

@@ -18,6 +18,9 @@ def database(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     address = f"sqlite:///{tmp_path_factory.mktemp('database') / 'chats.db'}"
     monkeypatch.setenv("DATABASE_URL", address)
     monkeypatch.setattr("server.visitor._secret", _secret_of_page)
+    #% if cookiecutter.conversations == "accounts"
+    monkeypatch.setattr("chat.accounts.admit", lambda settings: None)
+    #% endif
     return address
 
 

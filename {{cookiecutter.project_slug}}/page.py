@@ -4,6 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
+#% if cookiecutter.conversations == "accounts"
+from chat.accounts import admit
+#% endif
 from chat.errors import ChatError
 from chat.key import ask_for_key
 from chat.markdown import plain
@@ -38,6 +41,9 @@ try:
     st.title(plain(chat.settings["title"]))
     if notice := chat.model_settings["notice"]:
         st.caption(notice)
+    #% if cookiecutter.conversations == "accounts"
+    admit(chat.settings)
+    #% endif
     conversations.choose(chat)
     models.choose(chat)
     personas.choose(chat)

@@ -15,7 +15,7 @@ SECRET = re.compile("[0-9a-f]{64}")
 DAYS = 400  # browsers keep none for longer; each visit begins them anew
 
 
-class VisitorCookie:
+class Visitors:
     """ASGI middleware that gives each visitor a cookie with the page.
 
     Source: https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie

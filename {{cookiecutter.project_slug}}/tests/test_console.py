@@ -16,10 +16,19 @@ REPLIES = {
     "spoil": Reply(spoilt=True),  # and what it says here is nobody else's
     "fail": Reply(fault=next(iter(getattr(protocol, "FAULTS", {})), "")),
 }
+#% if cookiecutter.conversations == "accounts"
+USER = {"is_logged_in": True, "iss": "https://id.example.org", "sub": "1", "iat": 4_000_000_000}
+AUTH = ["redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url"]
+SECRETS = {"auth": dict.fromkeys(AUTH, "http://localhost:8501/oauth2callback")}
+#% endif
 TURNS = f"""
 from streamlit.testing.v1 import AppTest
 
 page = AppTest.from_file("page.py", default_timeout=60).run()
+#% if cookiecutter.conversations == "accounts"
+page.user, page.secrets = {USER}, {SECRETS}
+page.run()
+#% endif
 for question in {list(REPLIES)}:
     page.chat_input[0].set_value(question).run()
 """

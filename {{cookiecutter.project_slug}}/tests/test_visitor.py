@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.visitor import VisitorCookie, visitor
+from server.visitor import Visitors, visitor
 
 SECRET = "0123456789abcdef" * 4
 
@@ -30,7 +30,7 @@ def cookie(given: str = "", scheme: str = "http", content_type: str = "text/html
         (name.replace("_", "-").encode(), value.encode()) for name, value in {**headers, "cookie": given}.items()
     ]
     scope = {"type": "http", "scheme": scheme, "headers": brought}
-    asyncio.run(VisitorCookie(app)(scope, receive, send))
+    asyncio.run(Visitors(app)(scope, receive, send))
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     if "set-cookie" in answered:
         assert answered["cache-control"] == "private, no-cache"

@@ -45,6 +45,11 @@ def upgrade() -> None:
         sa.Column("time", sa.Double, nullable=False),
         sa.Index("asked_by_owner", "owner", "time"),
     )
+    op.create_table(  # where people sign in: the sign-ins that have been ended, and when
+        "signed_out",
+        sa.Column("sign_in", sa.String(64), primary_key=True),
+        sa.Column("time", sa.Double, nullable=False),
+    )
 
 
 def _of_conversation() -> sa.Column:

@@ -1,0 +1,139 @@
+"""Who may use the app: people sign in with OpenID Connect. Streamlit does that; here is what it leaves to an app."""
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
+
+from chat import store
+from chat.errors import ChatError
+from chat.markdown import plain
+from chat.session import session
+from chat.settings import read_secrets
+from server.visitor import COOKIE, SignIn
+
+OF_PROVIDER = ("client_id", "client_secret", "server_metadata_url")
+SECRET_LETTERS = 32  # who finds out a shorter cookie_secret can come as anybody
+COOKIE_SECONDS = 31 * 86400  # for which Streamlit takes its cookie
+ENDED = "Your sign-in has ended: sign in again to go on. Your chats are kept, and an answer in progress goes on."
+NOT_DONE = "The last sign-in was not completed: try again. If it happens again, the app's log says why."
+UNSENT = "You sent this after that, so it was not asked. Copy it before you sign in:"
+REFUSED = "{who} may not use this app: sign out to choose another account, or ask whoever runs it."
+# Other tabs of a browser in which somebody has signed out show nothing any more, either.
+CHANNEL = "(window.signIn ??= new BroadcastChannel('sign-in'))"
+LISTEN = f"<script>{CHANNEL}.onmessage = () => location.reload()</script>"
+TELL = f"<script>{CHANNEL}.postMessage('ended')</script>"
+NO_DATABASE = (SQLAlchemyError, OSError, ChatError)
+
+signed_out = sa.table("signed_out", *map(sa.column, ("sign_in", "time")))
+
+
+def admit(settings: Mapping[str, Any]) -> None:
+    """Draw who is signed in; for anybody else, and for who may not use the app, draw what to do and end the run.
+
+    Raises:
+        ChatError: secrets.toml or settings.toml lacks something.
+    """
+    origin, providers = _read_secrets()
+    allowed, hours = _read_settings(settings)
+    claims: dict[str, Any] = st.user.to_dict() if st.user.get("is_logged_in") else {}
+    ends = claims.get("iat", 0) + (hours * 3600 or COOKIE_SECONDS)
+    if "sign_in" not in session():
+        session()["sign_in"] = SignIn()
+    sign_in: SignIn = session()["sign_in"]
+    sign_in.has_ended = partial(_has_ended, claims, ends, allowed)
+    who = plain(str(claims.get("name") or claims.get("email") or "Somebody without a name"))
+    if not sign_in.has_ended():
+        place = st.sidebar.container(gap=None)
+        place.html(LISTEN, unsafe_allow_javascript=True)
+        row = place.container(horizontal=True, vertical_alignment="center")
+        row.caption(f"Signed in as {who}", width="stretch")
+        row.button("Sign out", "app.sign_out", type="tertiary", on_click=_sign_out, args=(claims,))
+        # The browser comes by itself when it is time, and learns that; for longer than a day, it could not count.
+        st.fragment(lambda: None, run_every=min(ends - time.time(), 86400) + 1)()
+        return
+    st.html(TELL, unsafe_allow_javascript=True)
+    if claims and not _may_use(claims, allowed):
+        st.error(REFUSED.format(who=who))
+        st.button("Sign out", "app.sign_out", on_click=_sign_out, args=(claims,))
+        st.stop()
+    if claims:
+        st.warning(ENDED)
+    else:
+        st.write("Sign in to chat. What you write here can be seen by your account alone.")
+        if COOKIE in st.context.cookies and not st.session_state.get("app.sign_out"):
+            st.warning(NOT_DONE)
+    if sign_in.unsent:
+        st.caption(UNSENT)
+        st.code(sign_in.unsent, None, wrap_lines=True)
+    if st.context.headers.get("Origin", origin) != origin:
+        st.error(f"Signing in works at {origin} only: open the app there.")
+        st.stop()
+    for number, name in enumerate(providers):
+        label = f"Sign in with {plain(name[0].upper() + name[1:])}" if name else "Sign in"
+        st.button(label, f"app.sign_in.{number}", type="primary", on_click=st.login, args=(name or None,))
+    st.stop()
+
+
+def _read_secrets() -> tuple[str, list[str]]:
+    """Return where the app's page is, and the names of the providers; "" is that of one without a name."""
+    read_secrets()  # says it if the file cannot be read
+    auth: Any = st.secrets.get("auth", {}) if st.secrets.load_if_toml_exists() else {}
+    named = {name: table for name, table in auth.items() if isinstance(table, Mapping) and name != "client_kwargs"}
+    providers = named if named and "client_id" not in auth else {"": auth, **named}
+    lacks = [name for name in ("redirect_uri", "cookie_secret") if not auth.get(name)]
+    for provider, table in providers.items():
+        lacks += [f"{provider}.{name}".strip(".") for name in OF_PROVIDER if not table.get(name)]
+        lacks += [f"a name without _ for [auth.{provider}]"] if "_" in provider else []
+    if 0 < len(auth.get("cookie_secret", "")) < SECRET_LETTERS:
+        lacks.append(f"a cookie_secret of at least {SECRET_LETTERS} letters")
+    if lacks:
+        what = f"Nobody can sign in yet: .streamlit/secrets.toml lacks, under [auth], {', '.join(lacks)}."
+        raise ChatError(f"{what} The README says what to put there; then restart the app.")
+    address = urlsplit(auth["redirect_uri"].replace("{port}", str(st.get_option("server.port"))))
+    return f"{address.scheme}://{address.netloc}", [*providers]
+
+
+def _read_settings(settings: Mapping[str, Any]) -> tuple[list[str], float]:
+    table = settings.get("accounts")
+    allowed, hours = (table.get("allowed"), table.get("sign_in_hours")) if isinstance(table, dict) else (None, None)
+    if not isinstance(allowed, list) or not all(isinstance(one, str) for one in allowed) or type(hours) is not int:
+        raise ChatError("settings.toml lacks [accounts] with a list `allowed` and a number `sign_in_hours`: fix it.")
+    return [one.casefold().removeprefix("@") for one in allowed], hours
+
+
+def _may_use(claims: Mapping[str, Any], allowed: list[str]) -> bool:
+    """Say whether an account's address or its domain is allowed; only one that the provider has verified counts."""
+    address = str(claims.get("email")).casefold()
+    known = claims.get("email_verified") is True and "@" in address
+    return not allowed or (known and not {address, address.rpartition("@")[2]}.isdisjoint(allowed))
+
+
+def _has_ended(claims: Mapping[str, Any], ends: float, allowed: list[str]) -> bool:
+    if not claims or time.time() >= ends or not _may_use(claims, allowed):
+        return True
+    with suppress(*NO_DATABASE), store.engine().connect() as db:  # without one, there is nothing to be seen or kept
+        return db.scalar(sa.select(signed_out.c.time).where(signed_out.c.sign_in == _key(claims))) is not None
+    return False
+
+
+def _key(claims: Mapping[str, Any]) -> str:
+    """Return what names one sign-in, in however many tabs it is used."""
+    return sha256(json.dumps([claims.get(name) for name in ("iss", "sub", "iat", "nonce")]).encode()).hexdigest()
+
+
+def _sign_out(claims: Mapping[str, Any]) -> None:
+    """End a sign-in in all tabs, and for whoever has a copy of the cookie."""
+    now = time.time()
+    with suppress(*NO_DATABASE), store.engine().begin() as db:
+        db.execute(sa.delete(signed_out).where(signed_out.c.time < now - COOKIE_SECONDS))
+        db.execute(sa.insert(signed_out).values(sign_in=_key(claims), time=now))
+    st.logout()
