@@ -102,9 +102,10 @@ class ToolTurn(Turn):
         for number in range(limits["rounds"] + 2):
             ask = partial(super()._reply, model, config=config, **options)
             await self._ask_once(ask, messages, work)
-            said = add_ai_message_chunks(*self._pieces) if len(self._pieces) > 1 else [*self._pieces, None][0]
-            if not said or not (calls := [_with_strict_arguments(chunk) for chunk in said.tool_call_chunks]):
+            if not any(piece.tool_call_chunks for piece in self._pieces):
                 return
+            said = add_ai_message_chunks(*self._pieces) if len(self._pieces) > 1 else self._pieces[0]
+            calls = [_with_strict_arguments(chunk) for chunk in said.tool_call_chunks]
             steps = self._begin(calls[:MAX_CALLS], number) if number < limits["rounds"] else []
             texts = await asyncio.gather(*(self._make(step, limits, longest) for step in steps))
             texts += [NO_MORE] * (len(calls) - len(texts))

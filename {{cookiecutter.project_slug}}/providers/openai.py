@@ -20,6 +20,10 @@ class MessagesAsTheyAre:
         if "messages" in payload:  # the Responses API has no such thing
             payload["extra_body"] = {**(payload.get("extra_body") or {}), "messages": payload["messages"]}
             payload["messages"] = []
+            #% if cookiecutter.tools != "none"
+            if tools := payload.pop("tools", None):
+                payload["extra_body"]["tools"] = tools
+            #% endif
         return payload
 
     def _convert_chunk_to_generation_chunk(self, chunk: dict[str, Any], *args: Any, **kwargs: Any) -> Any:

@@ -216,7 +216,8 @@ def test_steps_of_a_process_that_has_ended_are_closed(page: AppTest, server: Mod
         step["status"] = status
         del step["seconds"]
     assert boxes(page.run()) == ["echo was stopped, but may still run"] * 2
-    state["status"] = "running"  # in another process, then
+    state["status"] = "running"
+    page.session_state["app.session"]["turns"].clear()  # it is another process that asks, then
     assert [box.label for box in page.run().main.expander] == ["Allow echo to run?"]
     assert "another process" in page.chat_message[-1].caption[0].value
     assert "Allow" not in labels(page)
