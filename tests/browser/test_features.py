@@ -161,7 +161,7 @@ def test_personas_and_an_edited_prompt(chat: ChatPage, server: Any, screenshots:
     with chat.sidebar():
         expect(chat.page.get_by_role("combobox", name="Persona")).to_have_value("Pirate")
         expect(chat.edit_prompt(r"Edit the prompt \(edited\)")).to_have_value("Talk like an owl.")
-        chat.press("Back to .+")
+        chat.press("Revert to .+")
         expect(chat.button("Edit the prompt")).to_be_visible()
 
 
