@@ -10,9 +10,6 @@ import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_to_dict
 from langchain_core.messages.ai import UsageMetadata
 
-#% if cookiecutter.conversations != "session"
-from chat import everything
-#% endif
 #% if cookiecutter.tools != "none"
 from chat import steps
 #% endif
