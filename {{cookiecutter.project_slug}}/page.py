@@ -36,7 +36,7 @@ accessibility.mount()
 # Set-up: the settings, what the sidebar changes of them, and the model that they come to.
 try:
     chat = Chat()
-    # An emoji by its letters takes 0.2 s at the first page, and a :material: icon would come from Google.
+    # An emoji by its own characters takes 0.2 s at the first page, and a :material: icon would come from Google.
     st.set_page_config(page_title=chat.settings["title"], page_icon=":speech_balloon:")
     st.title(plain(chat.settings["title"]))
     if notice := chat.model_settings["notice"]:

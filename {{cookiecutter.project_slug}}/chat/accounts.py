@@ -21,7 +21,7 @@ from chat.settings import read_secrets
 from server.visitor import COOKIE, SignIn
 
 OF_PROVIDER = ("client_id", "client_secret", "server_metadata_url")
-SECRET_LETTERS = 32  # who finds out a shorter cookie_secret can come as anybody
+SECRET_CHARS = 32  # who finds out a shorter cookie_secret can come as anybody
 COOKIE_SECONDS = 31 * 86400  # for which Streamlit takes its cookie
 ENDED = "Your sign-in has ended: sign in again to go on. Your chats are kept, and an answer in progress goes on."
 NOT_DONE = "The last sign-in was not completed: try again. If it happens again, the app's log says why."
@@ -93,8 +93,8 @@ def _read_secrets() -> tuple[str, list[str]]:
     for provider, table in providers.items():
         lacks += [f"{provider}.{name}".strip(".") for name in OF_PROVIDER if not table.get(name)]
         lacks += [f"a name without _ for [auth.{provider}]"] if "_" in provider else []
-    if 0 < len(auth.get("cookie_secret", "")) < SECRET_LETTERS:
-        lacks.append(f"a cookie_secret of at least {SECRET_LETTERS} letters")
+    if 0 < len(auth.get("cookie_secret", "")) < SECRET_CHARS:
+        lacks.append(f"a cookie_secret of at least {SECRET_CHARS} characters")
     if lacks:
         what = f"Nobody can sign in yet: .streamlit/secrets.toml lacks, under [auth], {', '.join(lacks)}."
         raise ChatError(f"{what} The README says what to put there; then restart the app.")

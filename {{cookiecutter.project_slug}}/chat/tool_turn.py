@@ -58,7 +58,7 @@ class ToolTurn(Turn):
         self._takes_tools &= bool(self._tools or chat.settings.get("servers"))
         self._steps: list[Step] = []
         self._pieces: list[AIMessageChunk] = []
-        self._before, self._letters_before = ("", ""), 0  # thinking and text of earlier rounds; letters, also of calls
+        self._before, self._chars_before = ("", ""), 0  # thinking and text of earlier rounds; characters, also of calls
         self._asked: dict[str, asyncio.Future[bool]] = {}
         self._one_at_a_time = asyncio.Lock()
         super().__init__(question, chat, problem)
@@ -76,7 +76,7 @@ class ToolTurn(Turn):
         return thinking, text
 
     def _length(self) -> int:
-        return self._letters_before + super()._length() + len(self._steps)  # a call is something that came, too
+        return self._chars_before + super()._length() + len(self._steps)  # a call is something that came, too
 
     def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
         return [each for message in messages for each in unfold(message)] if self._takes_tools else messages
@@ -120,7 +120,7 @@ class ToolTurn(Turn):
         with self._changed:
             self._join()
             self._before = self._state.get("thinking", ""), self.answer.text
-            self._letters_before += super()._length()
+            self._chars_before += super()._length()
             self._words, self._thoughts, self._pieces = StringIO(), StringIO(), []
             self._state.pop("ended", None)
         used = self.answer.usage_metadata
@@ -145,7 +145,7 @@ class ToolTurn(Turn):
         if self._tools:
             self._pieces.append(chunk)
             calls = chunk.tool_call_chunks  # which may have no end
-            self._letters_before += sum(len(piece["name"] or "") + len(piece["args"] or "") for piece in calls)
+            self._chars_before += sum(len(piece["name"] or "") + len(piece["args"] or "") for piece in calls)
             if len(self._pieces) > PIECES:
                 self._pieces = [add_ai_message_chunks(*self._pieces)]
         super()._grow(chunk)

@@ -160,7 +160,7 @@ def test_the_list_of_who_may(
     [
         ({}, "redirect_uri, cookie_secret, client_id, client_secret, server_metadata_url"),
         ({**AUTH, "client_secret": ""}, "client_secret"),
-        ({**AUTH, "cookie_secret": "short"}, "a cookie_secret of at least 32 letters"),
+        ({**AUTH, "cookie_secret": "short"}, "a cookie_secret of at least 32 characters"),
         ({**NAMED, "google": {**OF_PROVIDER, "client_id": ""}}, "google.client_id"),
         ({**NAMED, "my_own": OF_PROVIDER}, "a name without _ for [auth.my_own]"),
     ],

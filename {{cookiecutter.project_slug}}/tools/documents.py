@@ -10,7 +10,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent.parent / "documents"
 KINDS = (".txt", ".md", ".pdf")
-PASSAGE = 1_000  # letters, about; a paragraph is cut only where it is longer
+PASSAGE = 1_000  # characters, about; a paragraph is cut only where it is longer
 FOUND = 8  # passages
 
 _lock = threading.Lock()
