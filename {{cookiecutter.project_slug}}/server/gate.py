@@ -125,12 +125,12 @@ class OneEventAtATime:
         self.app, self.wait_until_ready = app, wait_until_ready
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if ending.is_set() and scope.get("path", "").endswith(("/_stcore/health", "/_stcore/stream")):
+        is_page = scope["type"] == "websocket" and scope["path"].endswith("/_stcore/stream")
+        asks_for_health = scope["type"] == "http" and scope["path"].endswith("/_stcore/health")
+        if (ending.is_set() and (is_page or asks_for_health)) or (is_page and _line.locked()):
             return await Response(status_code=503)(scope, receive, send)  # a balancer goes to another replica
-        if scope["type"] != "websocket" or not scope["path"].endswith("/_stcore/stream"):
+        if not is_page:
             return await self.app(scope, receive, send)
-        if _line.locked():
-            return await send({"type": "websocket.close"})
         await asyncio.to_thread(self.wait_until_ready)
         connection = _Connection(receive, send, "".join(scope["subprotocols"][2:3]))
         return await connection.pass_through(partial(self.app, scope))
