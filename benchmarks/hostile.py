@@ -97,8 +97,9 @@ class Hostile(StreamlitUser):
     async def open_many_tabs(self) -> None:
         """Open tabs, and close them before the page has come."""
         for _ in range(30):
-            with contextlib.suppress(TimeoutError, AttributeError):
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.open(), 0.1)
+            with contextlib.suppress(AttributeError):  # it never came in
                 await self.close()
 
 
