@@ -86,7 +86,7 @@ class Page(Session):
 
     def is_at_rest(self) -> bool:
         """Say whether the page is there, and nothing grows on it."""
-        return self._drawn.is_set() and not self._reader.done() and not self._has("button", "Stop")
+        return self._drawn.is_set() and not self._reader.done() and not self.sees("button", "Stop")
 
     def questions(self) -> list[str]:
         """Return the questions that the page shows."""

@@ -56,7 +56,7 @@ async def talk(user: Session, name: str, allowed: list[str]) -> None:
             await user.press("New chat")
             await user.idle(300)
         await user.say(f"Send {what}")
-        await until(lambda: user._has("button", "Allow"))
+        await until(lambda: user.sees("button", "Allow"))
         await asyncio.sleep(chance.random() / 20)
         assert own(user, name)
         await user.press("Allow" if allows else "Deny")

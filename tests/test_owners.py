@@ -122,7 +122,7 @@ class Visitor(Session):
                 await self._rerun(WidgetState(id=delta.add_block.expandable.id, bool_value=True))
                 await self.idle()
                 break
-        if not self._has("download_button", "Export all chats"):
+        if not self.sees("download_button", "Export all chats"):
             return
         file_id = self._find("download_button", "Export all chats").new_element.download_button.deferred_file_id
         request = {"request_id": "all", "session_id": self._session_id, "deferred_file": {"file_id": file_id}}

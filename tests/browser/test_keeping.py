@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.baking import REPOSITORY, app_tests, install, run
+from tests.baking import REPOSITORY, app_tests, copy_app, install, run
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import ENDLESS, reply
 from tests.running import free_port, running
@@ -19,9 +19,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.installs]
 
 
 @pytest.fixture
-def app() -> Path:
-    """Return an app that keeps conversations."""
-    return install(model_provider="openai", conversations="database")
+def app(tmp_path: Path) -> Path:
+    """Return an app that keeps conversations, and that waits for no answer when it is told to end."""
+    app = copy_app(install(model_provider="openai", conversations="database"), tmp_path / "app")
+    settings = app / "settings.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(re.sub("shutdown_seconds = .+", "shutdown_seconds = 0", text), encoding="utf-8")
+    return app
 
 
 @pytest.fixture

@@ -292,7 +292,7 @@ def test_the_end_of_the_server_comes_after_a_beat(server: ModelServer, monkeypat
     write, begun, go_on = store.write, threading.Event(), threading.Event()
 
     def write_slowly(answers: Any) -> Any:
-        if not begun.is_set():
+        if not begun.is_set() and any(row.id == id for row, *_ in answers):  # not of a test before
             begun.set()
             go_on.wait(60)
         return write(answers)
