@@ -62,7 +62,7 @@ async def talk(user: Session, name: str, allowed: list[str]) -> None:
         await user.press("Allow" if allows else "Deny")
         allowed += [what] * allows
         await until(lambda what=what: user.transcript()[-1] == ("ai", f"Done: {what}."))
-        await user.idle(300)
+        await until(lambda: not user.sees("button", "Stop") and not user.sees("button", "Allow"))
         assert own(user, name)
 
 

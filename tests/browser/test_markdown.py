@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import reply
+from tests.running import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
 
@@ -98,6 +99,9 @@ def test_what_a_model_wrote_is_shown(chat: ChatPage, server: Any) -> None:
     chat.say("Show everything")
     chat.wait_for_the_end()
     expect(chat.answer.locator(".katex")).to_have_count(4)
+    wait_until(
+        lambda: len(chat.answer.evaluate(TEXTS)) >= len(SHOWN)
+    )  # Streamlit loads what draws code when it is needed
     assert chat.answer.evaluate(TEXTS) == SHOWN
     assert chat.answer.locator("strong").all_inner_texts() == ["注意：", "「重要」"]
     assert chat.answer.locator("del").all_inner_texts() == ["gone"]
