@@ -16,12 +16,25 @@ from tests.running import free_port, running
 from tests.test_update import cruft, git, make_app
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
+TOOL = '''
+import asyncio
+from pathlib import Path
+
+async def fetch(what: str) -> str:
+    """Fetch something."""
+    there = Path(__file__).with_name(f"{what}.there")
+    with Path(__file__).with_name("fetched").open("a") as log:
+        print(what, file=log)
+    while not there.exists():
+        await asyncio.sleep(0.05)
+    return f"Here are {what}."
+'''
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     """Return an app that keeps conversations, and that waits for no answer when it is told to end."""
-    app = copy_app(install(model_provider="openai", conversations="database"), tmp_path / "app")
+    app = copy_app(install(model_provider="openai", conversations="database", tools="files"), tmp_path / "app")
     settings = app / "settings.toml"
     text = settings.read_text(encoding="utf-8")
     settings.write_text(re.sub("shutdown_seconds = .+", "shutdown_seconds = 0", text), encoding="utf-8")
@@ -119,6 +132,34 @@ def test_a_chat_outlives_the_server(
         chat.wait_for_the_end()
         expect(chat.answer).to_contain_text("Hello from the model.")
         expect(chat.messages).to_have_count(5)
+
+
+def test_tools_go_on_through_a_reload(
+    page: Page, app: Path, server: Any, environment: dict[str, str], screenshots: Path, width: str
+) -> None:
+    (app / "tools" / "fetch.py").write_text(TOOL, encoding="utf-8")
+    answer = app_tests(app).Reply
+    calls = answer((), calls=(("fetch", '{"what": "cats"}'), ("fetch", '{"what": "dogs"}')))
+    replies = iter([calls, answer(("Two sorts of pets.",))])
+    server.reply_to = lambda question: next(replies)
+    with running(app, environment) as port:
+        chat = ChatPage(page, port)
+        steps, spinners = (chat.answer.get_by_test_id(f"stExpander{part}") for part in ("", "IconSpinner"))
+        chat.say("Fetch the cats and the dogs")
+        expect(spinners).to_have_count(2)
+        page.wait_for_url("**/?c=*")
+        page.reload()
+        expect(spinners).to_have_count(2)
+        chat.screenshot(screenshots / f"tools-at-once-{width}.png")
+        (app / "tools" / "dogs.there").touch()
+        expect(spinners).to_have_count(1)
+        expect(chat.button("Stop")).to_have_count(1)
+        (app / "tools" / "cats.there").touch()
+        chat.wait_for_the_end()
+        expect(chat.answer).to_contain_text("Two sorts of pets.")
+        expect(steps).to_have_count(2)
+    assert sorted((app / "tools" / "fetched").read_text(encoding="utf-8").split()) == ["cats", "dogs"]
+    assert [result for *_, result in server.calls()] == ["Here are cats.", "Here are dogs."]
 
 
 @pytest.mark.parametrize("width", ["desktop"])

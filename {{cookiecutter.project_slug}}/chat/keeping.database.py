@@ -15,7 +15,7 @@ from chat.errors import ChatError
 from chat.history import History
 from chat.message import state_of
 from chat.store import Row, Stored
-from chat.writer import writer
+from chat.writer import WRITE_SECONDS, writer
 from server.gate import watch_for_events
 from server.visitor import visitor
 
@@ -193,7 +193,7 @@ def _versions(last: list[Stored]) -> dict[str | None, list[list[BaseMessage]]]:
 
 
 class _Elsewhere:
-    """An answer that grows in another process: it is looked at each second."""
+    """An answer that grows in another process: the store is asked how far it is."""
 
     note = ""
 
@@ -212,7 +212,7 @@ class _Elsewhere:
             if not self.running or event_waits():
                 return
             with changed:
-                changed.wait_for(event_waits, 1)
+                changed.wait_for(event_waits, WRITE_SECONDS)
             self._look()
 
     def stop(self) -> None:

@@ -34,7 +34,7 @@ class Step(TypedDict, total=False):
     round: int  # which of the answer's requests to the model it came from
     name: str
     arguments: Any  # by name; a text where the model sent no JSON
-    status: str  # "asks", "running", "done", "failed", "refused" or "stopped"
+    status: str  # "waits", "asks", "running", "done", "failed", "denied" or "stopped"
     result: str  # what the model is told
     shown: Any  # what the page draws instead: a table, a chart or a picture
     seconds: float

@@ -34,6 +34,7 @@ SECONDS = 5  # for which one waits for the database
 # What libpq asks the system: a connection over which nothing comes back any more is given up.
 _PATIENCE = {"keepalives_idle": SECONDS, "keepalives_interval": 2, "keepalives_count": 3}
 _PATIENCE |= {"connect_timeout": SECONDS, "tcp_user_timeout": SECONDS * 1000}
+_POOL: Any = {"pool_size": 10, "max_overflow": 0, "pool_timeout": SECONDS}  # a connection takes longer than a turn
 _SET_UP = {
     "sqlite": ("PRAGMA journal_mode = WAL", "PRAGMA foreign_keys = ON", "PRAGMA secure_delete = ON"),
     "postgresql": (
@@ -125,10 +126,11 @@ def _connect(address: str) -> sa.Engine:
         file = ROOT / url.database  # wherever the app is started
         file.parent.mkdir(parents=True, exist_ok=True)
         url = url.set(database=str(file))
-    patience = {"timeout": SECONDS} if url.drivername == "sqlite" else _PATIENCE
+    is_file = url.drivername == "sqlite"  # it is there: none of its connections has to be tried before it is used
+    patience = {"timeout": SECONDS} if is_file else _PATIENCE
     try:
         made = sa.create_engine(
-            url, pool_pre_ping=True, pool_timeout=SECONDS, hide_parameters=True, connect_args=patience
+            url, connect_args=patience, hide_parameters=True, pool_pre_ping=not is_file, pool_use_lifo=True, **_POOL
         )
     except ModuleNotFoundError as error:
         raise ChatError(

@@ -113,9 +113,9 @@ def _only_the_page(data: bytes, sign_in: SignIn) -> bytes:
 
 def visitor() -> str:
     """Return who is signed in: a hash, the same at each visit."""
-    return sha256(_secret().encode()).hexdigest()
+    return sha256(_identity().encode()).hexdigest()
 
 
-def _secret() -> str:
+def _identity() -> str:
     """Return what nobody else can have: the two that the provider promises to give to no other account."""
     return json.dumps([st.user["iss"], st.user["sub"]])

@@ -51,11 +51,11 @@ def visitor() -> str:
 
     Where a browser keeps no cookies, each of its sessions is a visitor of its own.
     """
-    if SECRET.fullmatch(secret := _secret()):
+    if SECRET.fullmatch(secret := _identity()):
         return sha256(secret.encode()).hexdigest()
     context = get_script_run_ctx(suppress_warning=True)
     return sha256(f"session {context.session_id if context else ''}".encode()).hexdigest()
 
 
-def _secret() -> str:
+def _identity() -> str:
     return str(st.context.cookies.get(COOKIE, ""))

@@ -30,7 +30,7 @@ def go(page: AppTest, address: str) -> AppTest:
 
 def become(monkeypatch: pytest.MonkeyPatch, digit: str) -> None:
     """Come as another visitor."""
-    monkeypatch.setattr("server.visitor._secret", lambda: digit * 64)
+    monkeypatch.setattr("server.visitor._identity", lambda: digit * 64)
 
 
 def test_each_has_its_own_messages_title_and_address(page: AppTest) -> None:

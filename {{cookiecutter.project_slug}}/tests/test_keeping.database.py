@@ -39,7 +39,7 @@ from chat.session import Chat
 from chat.turn import start
 from server import visitor
 
-visitor._secret = lambda: "0" * 64
+visitor._identity = lambda: "0" * 64
 model = FakeListChatModel(responses=["word " * 1000], sleep=0.02)
 start(HumanMessage("Why?"), Chat(session_key=sys.argv[1], model=model))
 time.sleep(600)

@@ -64,10 +64,10 @@ def test_it_comes_with_the_page_alone() -> None:
 
 
 def test_the_store_does_not_learn_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.visitor._secret", lambda: SECRET)
+    monkeypatch.setattr("server.visitor._identity", lambda: SECRET)
     mine = visitor()
     assert SECRET not in mine
-    monkeypatch.setattr("server.visitor._secret", lambda: mine)
+    monkeypatch.setattr("server.visitor._identity", lambda: mine)
     assert visitor() != mine
-    monkeypatch.setattr("server.visitor._secret", lambda: "")  # a browser that keeps no cookies
+    monkeypatch.setattr("server.visitor._identity", lambda: "")  # a browser that keeps no cookies
     assert visitor() not in (mine, "")
