@@ -17,7 +17,7 @@ def database(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     """Return the address of the test's database."""
     address = f"sqlite:///{tmp_path_factory.mktemp('database') / 'chats.db'}"
     monkeypatch.setenv("DATABASE_URL", address)
-    monkeypatch.setattr("server.visitor._secret", _secret_of_page)
+    monkeypatch.setattr("server.visitor._identity", _identity_of_page)
     #% if cookiecutter.conversations == "accounts"
     monkeypatch.setattr("chat.accounts.admit", lambda settings: None)
     #% endif
@@ -27,9 +27,9 @@ def database(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def one_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all pages of a test be one visitor's."""
-    monkeypatch.setattr("server.visitor._secret", lambda: "0" * 64)
+    monkeypatch.setattr("server.visitor._identity", lambda: "0" * 64)
 
 
-def _secret_of_page() -> str:
+def _identity_of_page() -> str:
     context = get_script_run_ctx(suppress_warning=True)
     return f"{id(context.session_state) if context else 0:064x}"
