@@ -150,7 +150,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 async def chat(app: Path, gateway: int, pictures: bool) -> None:
     """Have two turns, a Stop, a question with files and three refusals."""
-    files = {"notes.txt": NOTES} | ({"dot.png": base64.b64decode(BASE64)} if pictures else {})
+    dot = {"dot.png": base64.b64decode(BASE64)} if pictures else {}
     async with Relay(gateway) as relay:
         with running(app, environment(app, relay.port), "--server.enableXsrfProtection=false") as port:
             async with Session(port) as user:
@@ -158,7 +158,7 @@ async def chat(app: Path, gateway: int, pictures: bool) -> None:
                 await until(lambda: user.transcript()[-1] == ("ai", "The first answer."))
                 await user.say("Again")
                 await until(lambda: user.transcript()[-1] == ("ai", "The second answer."))
-                await user.say("What is in these?", files)
+                await user.say("What is in these?", {"notes.txt": NOTES} | dot)
                 await until(lambda: user.transcript()[-1] == ("ai", "A heron."))
                 assert NOTES in relay.sent
                 assert (BASE64[:40] in relay.sent) == pictures  # Gemini's alphabet differs from there on
@@ -168,8 +168,8 @@ async def chat(app: Path, gateway: int, pictures: bool) -> None:
                 assert relay.left == left
                 await user.press("Stop")
                 await until(lambda: relay.left > left)
-                for question, (_, _, sentence) in REFUSALS.items():
-                    await user.say(question)
+                for question, (_, _, sentence) in list(REFUSALS.items())[not pictures :]:
+                    await user.say(question, dot if "picture" in question else {})
                     await until(lambda sentence=sentence: any(sentence in error for error in user.errors()))
 
 

@@ -38,6 +38,7 @@ PIECES_PER_SECOND = 500  # that are taken of an answer on average, or a fast one
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
 NO_WORD = "Check the server's address, its path too, then try again."
+EARLIER_FILE = "The model cannot read a file in an earlier question, which is no longer sent: try again."
 LIMIT_REACHED = "The answer has reached the limit set in settings.toml: ask for the rest, or for a shorter one."
 
 
@@ -146,7 +147,7 @@ class Turn:
         sentence = errors.sentence_for(error, self._chat.model_settings, with_files=self._sent_media)
         refused = errors.is_refused(error, self._sent_media)
         if errors.is_of_file(error, self._sent_media) and not has_media(self.question):
-            refused = False  # it is a file of an earlier question
+            refused, sentence = False, EARLIER_FILE
             for question, answer in pairwise(self._earlier):
                 if has_media(question):
                     state_of(answer)["refused"] = True
