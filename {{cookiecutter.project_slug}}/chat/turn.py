@@ -26,7 +26,7 @@ from chat.errors import ChatError, Refusal
 from chat.history import History, InMemoryChatMessageHistory
 from chat.message import clean, content_of, files_of, has_media, split_thinking, state_of, text_of, thoughts_in
 from chat.session import Chat, session
-from server.gate import watch_for_events
+from server.gate import watch_for_browser, watch_for_events
 from server.lifespan import ending, let_end
 from server.loop import loop
 
@@ -34,7 +34,8 @@ from server.loop import loop
 REDRAW_SECONDS = 0.1
 CHARS_PER_SECOND = 16_000  # an answer of so many is drawn once a second, so that a word costs the same in each
 MOST_READ = 200  # messages that are read for the model where a chat is longer, and kept elsewhere
-PIECES_PER_SECOND = 500  # that are taken of an answer on average, or a fast one would leave the others no time
+# That are taken of an answer, or a fast one would leave the others no time; fewer while its browser is gone.
+PIECES_PER_SECOND, PIECES_WITHOUT_BROWSER = 500, 20
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
 NO_WORD = "Check the server's address, its path too, then try again."
@@ -63,6 +64,7 @@ class Turn:
         self._problem = problem or (ChatError(chat.history.problem) if chat.history.problem else None)
         self._sent_media = False
         self._changed = threading.Condition()
+        self._browser_is_there = watch_for_browser()
         self._words, self._thoughts, self._joined = StringIO(), StringIO(), 0
         chat.history.follow(self)
         self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
@@ -196,14 +198,17 @@ class Turn:
         self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig, **options: Any
     ) -> None:
         """Ask, at the chain's end, and again when the provider says how long to wait, as long as nothing has come."""
-        begin, before, taken = time.monotonic(), self._length(), 0
+        begin, before = time.monotonic(), self._length()
         while True:
             try:
+                due = begin
                 async for piece in pieces_of(model, messages, config, **options):
                     self._grow(piece)
-                    taken += 1
-                    while taken > PIECES_PER_SECOND * (time.monotonic() - begin + 1):
-                        await asyncio.sleep(0.1)
+                    now = time.monotonic()
+                    pace = PIECES_PER_SECOND if self._browser_is_there() else PIECES_WITHOUT_BROWSER
+                    due = max(due, now - 1) + 1 / pace
+                    if due > now + 0.1:
+                        await asyncio.sleep(due - now)
                 return
             except Exception as error:
                 wait = errors.retry_after(error)

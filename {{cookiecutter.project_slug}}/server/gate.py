@@ -51,6 +51,7 @@ class _Session:
         self.waiting = 0  # how many wait for the end of the run
         self.watched = threading.Condition()  # notified when one begins to wait
         self.replaced = asyncio.Event()  # the latest connection's, set when the next one comes; it may end long after
+        self.gone = asyncio.Event()  # the latest connection's, set when it has ended
         self.opening: asyncio.Task[None] | None = None  # the event loop itself does not keep it
 
     async def rest(self) -> bool:
@@ -96,14 +97,24 @@ _absent = asyncio.Semaphore(MOST_ABSENT)
 _line = asyncio.Semaphore(MOST_IN_LINE)
 
 
+def _session() -> _Session | None:
+    context = get_script_run_ctx(suppress_warning=True)
+    return _sessions.get(context.session_id) if context else None
+
+
+def watch_for_browser() -> Callable[[], bool]:
+    """Return what says whether this session's browser is there."""
+    session = _session()
+    return lambda: not (session and session.gone.is_set())
+
+
 def watch_for_events(changed: threading.Condition) -> Callable[[], bool]:
     """Return what says whether an event waits for the end of this run, which should then come soon.
 
     Parameters:
         changed: Is notified when one begins to wait.
     """
-    context = get_script_run_ctx(suppress_warning=True)
-    session = _sessions.get(context.session_id) if context else None
+    session = _session()
     if not session:
         return lambda: False
     session.watched = changed
@@ -161,7 +172,7 @@ class _Connection:
             self._session.replaced.set()
             if self._returning:
                 await self._session.settle()
-            self._session.replaced = self._replaced
+            self._session.replaced, self._session.gone = self._replaced, self._gone
             staying = asyncio.ensure_future(app(self._enter, self._leave))
             staying.add_done_callback(lambda _: (self._inside.set(), self._gone.set()))
             await self._inside.wait()

@@ -11,7 +11,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from server import gate
-from server.gate import OneEventAtATime, follows_a_lost_session, watch_for_events
+from server.gate import OneEventAtATime, follows_a_lost_session, watch_for_browser, watch_for_events
 
 STREAM = {"type": "websocket", "path": "/base/_stcore/stream", "subprotocols": ["streamlit", "token"]}
 RETURN = STREAM | {"subprotocols": ["streamlit", "token", "mine"]}
@@ -115,6 +115,26 @@ def test_a_run_that_takes_long_learns_that_an_event_waits(monkeypatch: pytest.Mo
             return changed.wait_for(event_waits, 30)
 
     asyncio.run(connect(streamlit, [event("one"), event("two")]))
+
+
+def test_a_turn_learns_that_its_browser_has_gone_and_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    there: list[Callable[[], bool]] = []
+
+    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send(told(new_session={"initialize": {"session_id": "mine"}}))
+        monkeypatch.setattr(gate, "get_script_run_ctx", lambda **_: SimpleNamespace(session_id="mine"))
+        there.append(watch_for_browser())
+        assert there[0]()
+        await send(OVER)
+        if len(scope["subprotocols"]) < 3:
+            assert await receive() == GONE
+            assert not there[0]()
+
+    asyncio.run(connect(streamlit, [event("one"), GONE]))
+    assert not there[0]()
+    asyncio.run(connect(streamlit, [event("two")], RETURN))
+    assert len(there) == 2
 
 
 def test_what_a_lost_connection_brought_enters_before_the_one_that_comes_back() -> None:

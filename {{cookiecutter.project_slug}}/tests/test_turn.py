@@ -58,8 +58,14 @@ def test_stop_keeps_what_came_and_ends_the_request(server: ModelServer, words: t
     assert turn.answer.response_metadata == {"status": "stopped"}
 
 
-def test_a_fast_answer_leaves_time_for_others(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chat.turn.PIECES_PER_SECOND", 1)
+@pytest.mark.parametrize(
+    ("there", "limit"), [(True, "PIECES_PER_SECOND"), (False, "PIECES_WITHOUT_BROWSER")], ids=["watched", "left"]
+)
+def test_a_fast_answer_leaves_time_for_others(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch, there: bool, limit: str
+) -> None:
+    monkeypatch.setattr("chat.turn.watch_for_browser", lambda: lambda: there)
+    monkeypatch.setattr(f"chat.turn.{limit}", 1)
     server.reply = Reply(words=tuple(f"word{number} " for number in range(60)))
     turn, _ = begin(server)
     wait_until(lambda: "word0" in turn.snapshot()[1].text)
