@@ -28,9 +28,7 @@ LASTING = ("model", "persona", "edited_prompts")  # of what features keep with a
 
 def open_history(chat: Any) -> History:
     """Return the history of the conversation that is open in a chat."""
-    history = chat.kept.get("history")
-    if not history:
-        history = chat.kept["history"] = StoredHistory(chat, visitor())
+    history = chat.kept.get("history") or chat.kept.setdefault("history", StoredHistory(chat, visitor()))
     history.settings = chat.settings  # they may have been edited
     history.messages = history.messages  # puts them under the session key
     return history

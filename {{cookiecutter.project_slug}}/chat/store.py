@@ -34,7 +34,8 @@ SECONDS = 5  # for which one waits for the database
 # What libpq asks the system: a connection over which nothing comes back any more is given up.
 _PATIENCE = {"keepalives_idle": SECONDS, "keepalives_interval": 2, "keepalives_count": 3}
 _PATIENCE |= {"connect_timeout": SECONDS, "tcp_user_timeout": SECONDS * 1000}
-_POOL: Any = {"pool_size": 10, "max_overflow": 0, "pool_timeout": SECONDS}  # a connection takes longer than a turn
+# Connections are kept: to make one takes longer than what a turn does with it.
+_POOL: Any = {"pool_size": 10, "max_overflow": 0, "pool_use_lifo": True, "pool_timeout": SECONDS}
 _SET_UP = {
     "sqlite": ("PRAGMA journal_mode = WAL", "PRAGMA foreign_keys = ON", "PRAGMA secure_delete = ON"),
     "postgresql": (
@@ -129,9 +130,7 @@ def _connect(address: str) -> sa.Engine:
     is_file = url.drivername == "sqlite"  # it is there: none of its connections has to be tried before it is used
     patience = {"timeout": SECONDS} if is_file else _PATIENCE
     try:
-        made = sa.create_engine(
-            url, connect_args=patience, hide_parameters=True, pool_pre_ping=not is_file, pool_use_lifo=True, **_POOL
-        )
+        made = sa.create_engine(url, connect_args=patience, hide_parameters=True, pool_pre_ping=not is_file, **_POOL)
     except ModuleNotFoundError as error:
         raise ChatError(
             f"DATABASE_URL needs a package that is not installed ({error.name}): see the README."

@@ -63,8 +63,7 @@ class Turn:
         self._chat = chat
         self._problem = problem or (ChatError(chat.history.problem) if chat.history.problem else None)
         self._sent_media = False
-        self._changed = threading.Condition()
-        self._browser_is_there = watch_for_browser()
+        self._changed, self._browser_is_there = threading.Condition(), watch_for_browser()
         self._words, self._thoughts, self._joined = StringIO(), StringIO(), 0
         chat.history.follow(self)
         self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
@@ -122,8 +121,7 @@ class Turn:
         return clean(self._thoughts.getvalue()) + thinking, text
 
     def _is_urgent(self, visible: tuple[str, ...], event_waits: Callable[[], bool]) -> bool:
-        first_word = not any(visible) and self._length() > 0
-        return first_word or not self.running or event_waits()
+        return not self.running or event_waits() or (not any(visible) and self._length() > 0)  # its first word
 
     def _length(self) -> int:
         return self._words.tell() + self._thoughts.tell()
@@ -198,10 +196,9 @@ class Turn:
         self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig, **options: Any
     ) -> None:
         """Ask, at the chain's end, and again when the provider says how long to wait, as long as nothing has come."""
-        begin, before = time.monotonic(), self._length()
+        begin, before, due = time.monotonic(), self._length(), 0.0
         while True:
             try:
-                due = begin
                 async for piece in pieces_of(model, messages, config, **options):
                     self._grow(piece)
                     now = time.monotonic()

@@ -114,8 +114,7 @@ def watch_for_events(changed: threading.Condition) -> Callable[[], bool]:
     Parameters:
         changed: Is notified when one begins to wait.
     """
-    session = _session()
-    if not session:
+    if not (session := _session()):
         return lambda: False
     session.watched = changed
     session.loop.call_soon_threadsafe(session.open_enough.set)
