@@ -107,12 +107,12 @@ def _read_settings(settings: Mapping[str, Any]) -> tuple[list[str], float]:
     allowed, hours = (table.get("allowed"), table.get("sign_in_hours")) if isinstance(table, dict) else (None, None)
     if not isinstance(allowed, list) or not all(isinstance(one, str) for one in allowed) or type(hours) is not int:
         raise ChatError("settings.toml lacks [accounts] with a list `allowed` and a number `sign_in_hours`: fix it.")
-    return [one.casefold().removeprefix("@") for one in allowed], hours
+    return [one.lower().removeprefix("@") for one in allowed], hours
 
 
 def _may_use(claims: Mapping[str, Any], allowed: list[str]) -> bool:
     """Say whether an account's address or its domain is allowed; only one that the provider has verified counts."""
-    address = str(claims.get("email")).casefold()
+    address = str(claims.get("email")).lower()
     known = claims.get("email_verified") is True and "@" in address
     return not allowed or (known and not {address, address.rpartition("@")[2]}.isdisjoint(allowed))
 

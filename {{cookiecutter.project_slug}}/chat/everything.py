@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import streamlit as st
 from langchain_core.messages import BaseMessage
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from chat import store
 from chat.errors import ChatError
@@ -69,7 +70,7 @@ def _zip(owner: str, ids: Sequence[str], write: Write) -> bytes:
 
 
 def _import(owner: str, settings: dict[str, Any], read: Read) -> None:
-    if not (file := st.session_state["app.import_all"]):
+    if not isinstance(file := st.session_state["app.import_all"], UploadedFile):
         return
     name = file.name
     try:
@@ -78,9 +79,11 @@ def _import(owner: str, settings: dict[str, Any], read: Read) -> None:
                 name = info.filename
                 if "/" in name:
                     continue  # another version, which would be a chat of its own
-                if info.file_size > 2 * PART:
-                    raise ValueError("too much for a chat")
-                store.add(owner, id := uuid4().hex, read(chats.read(info)), {}, store.read_limits(settings))
+                if info.file_size > 2 * PART or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise ValueError("too much for a chat, or not ours")
+                with chats.open(info) as packed:  # which may hold more than it says
+                    data = packed.read(info.file_size + 1)
+                store.add(owner, id := uuid4().hex, read(data), {}, store.read_limits(settings))
                 store.rename(owner, id, clean(info.comment.decode(errors="replace"))[:60])
     except ChatError as problem:
         session()["everything_problem"] = f"Not all was imported. {problem}"

@@ -18,6 +18,7 @@ EXPECTED = {
     **dict.fromkeys(("image_hosts", "frame_hosts", "model.files", "model.offered"), list),
     **dict.fromkeys(("save_prompts", "model.begins_with_user"), bool),
 }
+TABLES = ("environment", "model.arguments", "servers", "tools")  # which may be missing
 
 
 def read_settings() -> dict[str, Any]:
@@ -34,7 +35,8 @@ def _parse(text: str) -> dict[str, Any]:
     settings = tomllib.loads(text)
     model = settings["model"] if isinstance(settings.get("model"), dict) else {}
     values = settings | {f"model.{name}": value for name, value in model.items()}
-    if wrong := [name for name, kind in EXPECTED.items() if not _is(values.get(name), kind)]:
+    wrong = [name for name, kind in EXPECTED.items() if not _is(values.get(name), kind)]
+    if wrong := wrong + [name for name in TABLES if not isinstance(values.get(name, {}), dict)]:
         raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has the wrong type there: fix it, then try again.")
     return settings
 
@@ -49,7 +51,9 @@ def allowed_hosts() -> dict[str, list[str]]:
         settings = read_settings()
     except ChatError:
         return {}
-    return {"img-src": settings["image_hosts"], "frame-ancestors": settings["frame_hosts"]}
+    allowed = {"img-src": settings["image_hosts"], "frame-ancestors": settings["frame_hosts"]}
+    # A header takes nothing else; a host in another alphabet has a name in this one, too.
+    return {name: [host for host in hosts if host.isascii() and host.isprintable()] for name, hosts in allowed.items()}
 
 
 def read_prompt(name: str) -> str:

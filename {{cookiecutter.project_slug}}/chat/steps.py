@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from textwrap import indent
 from typing import Any, TypedDict
+from unicodedata import category
 from uuid import uuid4
 
 import streamlit as st
@@ -87,8 +88,7 @@ def _draw(step: Step, turn: Any) -> None:
             label += f" · {seconds:g} s" if seconds else " · under 0.1 s"
         box = st.status(label, state="complete" if status == "done" else "error", expanded=False)
     # Nothing of what a model or a tool says is Markdown here.
-    arguments = json.dumps(step["arguments"], ensure_ascii=False, indent=1)
-    box.code(cut(arguments, SHOWN_CHARACTERS), language="json", wrap_lines=True)
+    box.code(cut(as_code(step["arguments"]), SHOWN_CHARACTERS), language="json", wrap_lines=True)
     data = step.get("shown") or {}
     if result and "passages" not in data:
         box.code(cut(result, SHOWN_CHARACTERS), language=None, wrap_lines=True)
@@ -117,6 +117,12 @@ def _draw_data(data: Any, box: DeltaGenerator) -> None:
             getattr(st, f"{kind}_chart")(rows, **columns)
         case {"rows": rows}:
             st.dataframe(rows, hide_index=True)
+
+
+def as_code(arguments: Any) -> str:
+    """Return arguments as JSON in which nothing is hidden: characters that are not seen are written as codes."""
+    text = json.dumps(arguments, ensure_ascii=False, indent=1)
+    return "".join(f"\\u{ord(one):04x}" if category(one) == "Cf" else one for one in text)
 
 
 def unfold(answer: BaseMessage) -> list[BaseMessage]:

@@ -15,7 +15,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from langchain_core.messages import BaseMessage, HumanMessage, message_to_dict, messages_from_dict
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chat.errors import ChatError
@@ -136,6 +136,8 @@ def _connect(address: str) -> sa.Engine:
             f"DATABASE_URL needs a package that is not installed ({error.name}): see the README."
         ) from error
     event.listen(made, "connect", partial(_set_up, _SET_UP.get(made.dialect.name, ())))
+    if is_file and url.database:
+        event.listen(made, "checkout", partial(_check_file, url.database))
     with made.connect() as db:
         known = sa.inspect(db).has_table("alembic_version")
         version = db.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
@@ -153,6 +155,13 @@ def _set_up(settings: Sequence[str], connection: Any, _: Any) -> None:
         cursor.execute(setting)
     cursor.close()
     connection.commit()
+
+
+def _check_file(path: str, _: Any, record: Any, __: Any) -> None:
+    """Give up a connection to a file that has been deleted or replaced: what it writes, nobody would find again."""
+    file = os.stat(path).st_ino if os.path.exists(path) else None
+    if record.info.setdefault("file", file) != file:
+        raise DisconnectionError
 
 
 def _check_silence() -> None:
@@ -384,10 +393,17 @@ def rename(owner: str, id: str, name: str) -> None:
         _touch(db, owner, id, ", name = :name, text = :text", name=name, text=name.casefold())
 
 
-def delete(owner: str, id: str, undo: bool = False) -> None:
+def delete(owner: str, id: str) -> None:
     """Delete a conversation, which can be undone for a while."""
     with _transaction() as db:
-        _touch(db, owner, id, ", deleted = :now", now=None if undo else time.time())
+        _touch(db, owner, id, ", deleted = :now", now=time.time())
+
+
+def restore(owner: str, id: str, limits: Limits) -> None:
+    """Undo that; raise a ChatError if its owner would have too much."""
+    with _transaction() as db:
+        if _touch(db, owner, id, ", deleted = NULL"):
+            _check(db, {"owner": owner, "id": id, "now": time.time()}, limits, asks=False)
 
 
 def sizes(owner: str) -> dict[str, int]:

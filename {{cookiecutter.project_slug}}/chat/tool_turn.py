@@ -27,16 +27,18 @@ from langchain_core.runnables import RunnableConfig
 
 from chat.context import context_tokens
 from chat.errors import ChatError, is_too_long
+from chat.message import clean
 #% if "MCP" in cookiecutter.tools
 from chat.servers import problems_with_servers, server_tools
 #% endif
 from chat.session import Chat
-from chat.steps import MAY_RUN, Step, is_open, safe_name, unfold
+from chat.steps import MAY_RUN, SHOWN_CHARACTERS, Step, as_code, is_open, safe_name, unfold
 from chat.tools import MAX_CHARACTERS, clean_data, cut, in_thread, problem_of, read_tools, shown, told
 from chat.turn import Turn
 from server.loop import loop
 
 MAX_CALLS = 20  # of one request: each may take a thread
+MAX_DRAWN = 2_000_000  # characters of tables and pictures in an answer, which is stored and drawn again and again
 PIECES = 500  # of an answer, kept until it is known whether there are calls in them
 LIMITS = ("rounds", "seconds", "seconds_to_ask")
 NO_JSON = "(no JSON)"  # what arguments that are none stand under
@@ -59,6 +61,7 @@ class ToolTurn(Turn):
         self._steps: list[Step] = []
         self._pieces: list[AIMessageChunk] = []
         self._before, self._chars_before = ("", ""), 0  # thinking and text of earlier rounds; characters, also of calls
+        self._drawn = 0
         self._asked: dict[str, asyncio.Future[bool]] = {}
         self._one_at_a_time = asyncio.Lock()
         super().__init__(question, chat, problem)
@@ -89,7 +92,7 @@ class ToolTurn(Turn):
             raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has no whole number there: fix it, try again.")
         #% if "MCP" in cookiecutter.tools
         if self._takes_tools:
-            self._tools |= await server_tools(self._chat.settings)
+            self._tools = await server_tools(self._chat.settings) | self._tools  # no server takes a file's place
             self._problems = list(dict.fromkeys([*self._problems, *problems_with_servers()]))
         #% endif
         if self._problems:
@@ -156,8 +159,7 @@ class ToolTurn(Turn):
         for call in calls:
             name = safe_name(call["name"])
             status = "waits" if name in self._tools and self._tools[name].asks_first else "running"
-            arguments = clean_data(call["args"])
-            begun.append(Step(id=uuid4().hex, round=number, name=name, arguments=arguments, status=status))
+            begun.append(Step(id=uuid4().hex, round=number, name=name, arguments=call["args"], status=status))
         with self._changed:
             self._steps += begun
             self._state["steps"] = self._steps
@@ -172,6 +174,8 @@ class ToolTurn(Turn):
                 raise LookupError(f"there is no such tool. There are: {', '.join(self._tools)}")
             if NO_JSON in step["arguments"]:
                 raise ValueError("the arguments are no JSON object")
+            if tool.asks_first and len(as_code(step["arguments"])) > SHOWN_CHARACTERS:
+                raise ValueError("the user is to allow this call, and cannot be shown so long arguments")
             if tool.asks_first:
                 async with self._one_at_a_time:
                     refusal = await self._ask_user(step, limits["seconds_to_ask"])
@@ -184,7 +188,8 @@ class ToolTurn(Turn):
         except Exception as error:
             status, result, drawn = "failed", problem_of(error), None
         seconds = round(time.monotonic() - begun, 1)
-        more = {"shown": drawn} if drawn else {}
+        self._drawn += len(json.dumps(drawn))
+        more = {"shown": drawn} if drawn and self._drawn < MAX_DRAWN else {}
         return self._end_step(step, status, cut(result, longest), seconds=seconds, **more)
 
     async def _ask_user(self, step: Step, seconds: int) -> str:
@@ -223,14 +228,15 @@ class ToolTurn(Turn):
 def _with_strict_arguments(chunk: ToolCallChunk) -> ToolCall:
     """Return a call. LangChain completes half a JSON object, and would call a tool with half a number."""
     arguments = None
-    with suppress(ValueError):
-        arguments = json.loads(chunk["args"] or "{}")
-    arguments = arguments if isinstance(arguments, dict) else {NO_JSON: chunk["args"]}
+    with suppress(ValueError, RecursionError):
+        arguments = clean_data(json.loads(chunk["args"] or "{}"))
+    arguments = arguments if isinstance(arguments, dict) else {NO_JSON: clean(chunk["args"] or "")}
     return ToolCall(name=chunk["name"] or "unnamed", args=arguments, id=chunk["id"] or uuid4().hex)
 
 
 def _to_send_back(said: AIMessageChunk, calls: list[ToolCall]) -> AIMessage:
     """Return what the model said as it came, signatures and all; without them where its calls could not be read."""
-    if [(one["id"], one["args"]) for one in said.tool_calls] == [(one["id"], one["args"]) for one in calls]:
+    as_read = [(one["id"], one["args"]) for one in said.tool_calls] == [(one["id"], one["args"]) for one in calls]
+    if as_read and clean(said.text) == said.text:
         return cast(AIMessage, message_chunk_to_message(said))
-    return AIMessage(said.text, tool_calls=calls)
+    return AIMessage(clean(said.text), tool_calls=calls)

@@ -33,6 +33,7 @@ FOLDER = ROOT / "tools"
 CHARTS = ("line", "bar", "area", "scatter")
 MAX_ROWS, MAX_COLUMNS = 1_000, 50  # that the page draws
 MAX_PASSAGES = 20
+MAX_DEPTH = 50  # of data; Python itself copies no more than some hundreds
 ANCHOR = r"#passage-[a-z0-9-]{1,40}"
 MAX_CHARACTERS = 20_000  # of a result, for the model and on the page
 LATE_SECONDS = 0.2  # an `async def` that keeps everybody's answers waiting for so long is named in the log
@@ -203,8 +204,20 @@ def told(value: Any, drawn: Any) -> str:
 
 
 def clean_data(value: Any) -> Any:
-    """Return JSON's values without what cannot be drawn, sent and stored."""
+    """Return JSON's values without what cannot be drawn, sent and stored.
+
+    Raises:
+        ValueError: They are nested more deeply than anybody means.
+    """
+    _check_depth(value, MAX_DEPTH)
     return json.loads(clean(json.dumps(value, ensure_ascii=False)), parse_constant=str)  # NaN is none of its values
+
+
+def _check_depth(value: Any, most: int) -> None:
+    if not most:
+        raise ValueError("too deeply nested")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_depth(each, most - 1)
 
 
 def cut(text: str, most: int = MAX_CHARACTERS) -> str:
@@ -241,7 +254,13 @@ def _rows(value: Any) -> list[dict[str, Any]]:
     rows = value[:MAX_ROWS] if isinstance(value, list) else []
     if not all(isinstance(row, dict) and all(isinstance(name, str) for name in row) for row in rows):
         return []
-    return [{clean(name): _cell(row[name]) for name in list(row)[:MAX_COLUMNS]} for row in rows]
+    cells = [{clean(name): _cell(row[name]) for name in list(row)[:MAX_COLUMNS]} for row in rows]
+    for name in {name for row in cells for name in row}:
+        column = [row for row in cells if row.get(name) is not None]
+        if len({isinstance(row[name], str) for row in column}) > 1:  # a column that is drawn has one type
+            for row in column:
+                row[name] = str(row[name])
+    return cells
 
 
 def _cell(value: Any) -> Any:

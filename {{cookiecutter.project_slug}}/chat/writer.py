@@ -41,8 +41,8 @@ class Writer:
     async def _write(self, growing: bool) -> None:
         async with self._one_at_a_time:  # answers that end meanwhile are written together
             turns = [(row, turn) for row, turn in self.turns.items() if growing or not turn.running]
-            answers = [(row, *turn.snapshot()) for row, turn in turns]
             try:
+                answers = [(row, *turn.snapshot()) for row, turn in turns]
                 stopped = await asyncio.to_thread(store.write, answers) if answers else ()
             except (ChatError, RuntimeError):  # the next beat tries again, or `close` does, for Python ends
                 return

@@ -101,7 +101,7 @@ def choose(chat: Chat) -> None:
                 _draw(chats, key)
         if chats.deleted:
             undo = ":material/undo:"
-            st.button("Undo delete", key="app.undo", icon=undo, width="stretch", on_click=_undo, args=(chats,))
+            st.button("Undo delete", key="app.undo", icon=undo, width="stretch", on_click=_undo, args=(chats, chat))
         note = st.container(gap=None)
         if chats.problem:
             note.warning(chats.problem)
@@ -177,8 +177,9 @@ def _act(chats: _Chats, key: str) -> None:
             chats.go(next((other for other in chats.titles if other != key), ""))
 
 
-def _undo(chats: _Chats) -> None:
+def _undo(chats: _Chats, chat: Chat) -> None:
     if chats.deleted:
         key = chats.deleted.pop()
-        chats.attempt(partial(store.delete, visitor(), key, undo=True))
-        chats.go(key)
+        chats.attempt(lambda: store.restore(visitor(), key, store.read_limits(chat.settings)))
+        if not chats.problem:
+            chats.go(key)

@@ -9,6 +9,7 @@ from uuid import uuid4
 import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_to_dict
 from langchain_core.messages.ai import UsageMetadata
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 #% if cookiecutter.tools != "none"
 from chat import steps
@@ -73,7 +74,7 @@ def _to_json(messages: Sequence[BaseMessage]) -> str:
 
 
 def _import(chat: Chat) -> None:
-    if not (file := st.session_state["app.import"]):
+    if not isinstance(file := st.session_state["app.import"], UploadedFile):  # the server may have restarted
         return
     if _has_begun(chat.history.messages):  # the button may be older than the first question
         chat.kept["import_problem"] = "This chat has begun, so nothing was imported: start a new chat, then import."

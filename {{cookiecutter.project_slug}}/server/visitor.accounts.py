@@ -10,8 +10,9 @@ from weakref import WeakValueDictionary
 
 import streamlit as st
 from google.protobuf.message import DecodeError
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
@@ -52,7 +53,10 @@ class Visitors:
         if scope["type"] == "websocket":
             await self._watch(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].endswith(("/auth/login", "/auth/logout", "/oauth2callback")):
-            await self._lead_back(scope, receive, send)
+            if Headers(scope=scope).get("sec-fetch-mode", "navigate") == "navigate":
+                await self._lead_back(scope, receive, send)
+            else:  # a picture in an answer, say
+                await Response(status_code=403)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 

@@ -1,6 +1,7 @@
 """Who visits: a cookie that nobody can guess, which only this server reads and no script in the page."""
 
 import re
+import threading
 from hashlib import sha256
 from secrets import token_hex
 
@@ -11,8 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 COOKIE = "chat_visitor"
-SECRET = re.compile("[0-9a-f]{64}")
 DAYS = 400  # browsers keep none for longer; each visit begins them anew
+SECRET = re.compile("[0-9a-f]{64}")
+MOST_SESSIONS = 10_000
+# By session, of the latest: Streamlit lets everybody into a session who knows its id, which is in the paths of uploads.
+_visitors: dict[str, str] = {}
+_lock = threading.Lock()
 
 
 class Visitors:
@@ -26,10 +31,17 @@ class Visitors:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         given = MutableHeaders(scope=scope)
         secret = cookie_parser(given.get("cookie", "")).get(COOKIE, "")
+        if scope["type"] == "websocket":
+            protocols = scope["subprotocols"]
+            id = "".join(protocols[2:3])  # of the session that a browser comes back to
+            if _visitors.get(id, mine := _hash(secret, id)) != mine:
+                scope["subprotocols"] = protocols[:2]
+                given["Sec-WebSocket-Protocol"] = ", ".join(protocols[:2])
+            return await self.app(scope, receive, send)
         secret = secret if SECRET.fullmatch(secret) else token_hex(32)
         secure = "; Secure" if "https" in (scope["scheme"], given.get("x-forwarded-proto")) else ""
 
@@ -51,10 +63,18 @@ def visitor() -> str:
 
     Where a browser keeps no cookies, each of its sessions is a visitor of its own.
     """
-    if SECRET.fullmatch(secret := _identity()):
-        return sha256(secret.encode()).hexdigest()
     context = get_script_run_ctx(suppress_warning=True)
-    return sha256(f"session {context.session_id if context else ''}".encode()).hexdigest()
+    session_id = context.session_id if context else ""
+    with _lock:
+        _visitors[session_id] = mine = _hash(_identity(), session_id)
+        if len(_visitors) > MOST_SESSIONS:
+            del _visitors[next(iter(_visitors))]
+    return mine
+
+
+def _hash(secret: str, session_id: str) -> str:
+    known = secret if SECRET.fullmatch(secret) else f"session {session_id}"
+    return sha256(known.encode()).hexdigest()
 
 
 def _identity() -> str:

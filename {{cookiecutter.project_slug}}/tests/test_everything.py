@@ -1,6 +1,7 @@
 """All chats at once: taken along, brought back elsewhere, and deleted for good."""
 
 import io
+import tracemalloc
 import zipfile
 from typing import Any
 
@@ -124,3 +125,14 @@ def test_a_database_that_is_away_is_a_sentence(page: AppTest, monkeypatch: pytes
     monkeypatch.setattr(store, "sizes", away)
     assert store.AWAY in [warning.value for warning in page.run().warning]
     assert ("human", "Hello") in transcript(page)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_a_zip_that_says_less_than_it_holds_is_read_no_further(page: AppTest, method: int) -> None:
+    with zipfile.ZipFile(file := io.BytesIO(), "w", method) as chats:
+        chats.writestr("bomb.json", bytes(50_000_000))
+    data = file.getvalue().replace((50_000_000).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
+    tracemalloc.start()
+    assert "is not an exported chat" in imported(page, data).error[0].value
+    assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    tracemalloc.stop()

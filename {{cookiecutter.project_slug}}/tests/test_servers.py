@@ -143,6 +143,13 @@ def test_a_picture_and_other_data_come_along(server: ModelServer, named: dict[st
     assert "(A picture, which the user is shown.)" in server.calls()[0][2]
 
 
+def test_a_server_takes_no_files_place(server: ModelServer, named: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "no tools").mkdir()
+    source = 'def own_count() -> str:\n    """Count."""\n    return "mine"\n'
+    (tmp_path / "no tools" / "own.py").write_text(source, encoding="utf-8")
+    assert results(server, "own_count") == ["mine"]
+
+
 def test_a_server_that_ends_is_started_again(server: ModelServer, named: dict[str, Any]) -> None:
     (first,) = results(server, "own_count")
     assert "Error" in results(server, "own_leave")[0]

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from chat.message import state_of
 from chat.settings import read_settings
+from chat.steps import as_code
 from chat.tools import _load, clean_data, shown
 from tests.conftest import PAGE
 from tests.model_server import ModelServer, Reply
@@ -207,6 +208,16 @@ def test_the_user_is_asked_on_the_page(page: AppTest, server: ModelServer, folde
     assert statuses(page) == ["done", "denied"]
     assert [result for *_, result in server.calls()] == ["sent to Ann", "Not called: the user denied it."]
     assert not {"Allow", "Deny"} & set(labels(page))
+
+
+def test_nothing_is_hidden_in_what_is_asked() -> None:
+    assert "a\\u202etxt.exe" in as_code({"file": "a\u202etxt.exe"})
+    assert "ä 👋" in as_code({"text": "ä 👋"})
+
+
+def test_a_column_has_one_type() -> None:
+    assert shown([{"a": 1}, {"a": "x"}, {"a": None}, {}]) == {"rows": [{"a": "1"}, {"a": "x"}, {"a": None}, {}]}
+    assert shown([{"a": 1}, {"a": 2.5}]) == {"rows": [{"a": 1}, {"a": 2.5}]}
 
 
 def test_steps_of_a_process_that_has_ended_are_closed(

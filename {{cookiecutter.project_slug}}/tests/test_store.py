@@ -172,13 +172,32 @@ def test_what_is_deleted_can_be_had_back_for_a_while_and_is_gone_then(monkeypatc
     store.tidy(0)
     assert store.revision(MINE, id) is None
     assert store.load(MINE, id) is None
-    store.delete(MINE, id, undo=True)
+    store.restore(MINE, id, NO_LIMITS)
     assert texts(MINE, id) == ["What is it?", "So."]
     store.delete(MINE, id)
     monkeypatch.setattr(store, "UNDO_SECONDS", -1)
     store.tidy(0)
     assert id not in str(everything())
     assert texts(MINE, other)
+
+
+def test_nobody_gets_around_a_limit_by_undoing() -> None:
+    first = begin()
+    store.delete(MINE, first)
+    begin()
+    with pytest.raises(ChatError, match="can keep no more"):
+        store.restore(MINE, first, Limits(0, 0, 0, 1, 0))
+    assert len([id for id, _, deleted in store.chats(MINE) if not deleted]) == 1
+
+
+def test_a_file_that_is_replaced_is_noticed(database: str) -> None:
+    if not database.startswith("sqlite"):
+        pytest.skip("a file is SQLite's")
+    id = begin()
+    file = Path(database.removeprefix("sqlite:///"))
+    file.unlink()
+    with pytest.raises(ChatError, match="cannot be reached"):
+        store.revision(MINE, id)
 
 
 def test_the_list_has_what_was_deleted_last() -> None:
@@ -257,6 +276,7 @@ def test_no_function_shows_or_changes_what_another_owner_has() -> None:
         "sizes": lambda: store.sizes(OTHER),
         "rename": lambda: store.rename(OTHER, id, "Not yours"),
         "delete": lambda: store.delete(OTHER, id),
+        "restore": lambda: store.restore(OTHER, id, NO_LIMITS),
         "forget": lambda: [store.forget(OTHER, id), store.forget(OTHER)],
     }
     of_everybody = {"engine", "tidy", "read_limits"}

@@ -219,13 +219,33 @@ def test_what_goes_wrong_is_told_to_the_model(
 
 
 @pytest.mark.skipif(getattr(protocol, "SENDS_ARGUMENTS_WHOLE", False), reason="its arguments are no text")
-@pytest.mark.parametrize("arguments", ['{"amount": 50', '{"amount": ', "[5]", '"5"', "5"])
+@pytest.mark.parametrize(
+    "arguments",
+    ['{"amount": 50', '{"amount": ', "[5]", '"5"', "5", '{"to": ' + "[" * 600 + "]" * 600 + "}", "[" * 100_000],
+    ids=["half", "less", "a list", "a text", "a number", "too deep", "much too deep"],
+)
 def test_no_tool_is_called_with_half_of_its_arguments(server: ModelServer, folder: Path, arguments: str) -> None:
     turn = ended(begin(server, Reply((), calls=(("pay", arguments), ("at_once", "{}")))))
     assert [step["status"] for step in steps(turn)] == ["failed", "done"]
     assert "no JSON object" in server.calls()[0][2]
     assert runs() == []
     assert turn.answer.text == "Hello from the model."
+
+
+@pytest.mark.skipif(getattr(protocol, "REFUSES_HALVES", False), reason="this client refuses half a character")
+@pytest.mark.skipif(getattr(protocol, "SENDS_ARGUMENTS_WHOLE", False), reason="its arguments are no text")
+def test_half_a_character_stops_no_call(server: ModelServer, folder: Path) -> None:
+    turn = ended(begin(server, Reply(("Half \ud83d",), calls=(("pay", '{"amount": 5, "to": "\\ud83d"}'),))))
+    assert [step["status"] for step in steps(turn)] == ["done"]
+    assert turn.answer.text.endswith("Hello from the model.")
+
+
+def test_an_answer_has_no_more_tables_than_can_be_kept(
+    server: ModelServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.tool_turn.MAX_DRAWN", 50)
+    turn = ended(begin(server, call("rows", ("rows", "{}"))))
+    assert ["shown" in step for step in steps(turn)] == [True, False]
 
 
 def test_a_result_is_cut_and_says_so(server: ModelServer, folder: Path) -> None:
@@ -335,6 +355,13 @@ def test_nothing_is_sent_before_the_user_allows_it(server: ModelServer, sent: li
     assert sent == ["Ann"]
     assert [result for *_, result in server.calls()][:2] == ["sent", "Not called: the user denied it."]
     assert second["status"] == "denied"
+
+
+def test_what_cannot_be_shown_whole_is_not_asked(server: ModelServer, sent: list[str]) -> None:
+    turn = ended(begin(server, call("send", to="x" * 6000)))
+    assert [step["status"] for step in steps(turn)] == ["failed"]
+    assert "cannot be shown" in server.calls()[0][2]
+    assert sent == []
 
 
 def test_nobody_answers(server: ModelServer, sent: list[str], limits: dict[str, int]) -> None:

@@ -33,6 +33,12 @@ def answer(path: str, status: int = 302, location: str = "/", **given: str) -> t
     return sent[0]["status"], {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
 
 
+def test_only_a_person_signs_in_and_out() -> None:
+    for path in ("/auth/logout", "/auth/login"):
+        assert answer(path, **{"sec-fetch-mode": "navigate"})[0] == 302
+        assert answer(path, **{"sec-fetch-mode": "no-cors"})[0] == 403
+
+
 @pytest.mark.parametrize("base", ["", "/chat"])
 def test_a_sign_in_leads_back_to_the_chat_where_it_began(base: str) -> None:
     _, headers = answer(f"{base}/auth/login", referer=f"http://localhost:8501{base}/?x=1&c={ID}&y=2")

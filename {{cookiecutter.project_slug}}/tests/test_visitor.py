@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,3 +72,28 @@ def test_the_store_does_not_learn_the_secret(monkeypatch: pytest.MonkeyPatch) ->
     assert visitor() != mine
     monkeypatch.setattr("server.visitor._identity", lambda: "")  # a browser that keeps no cookies
     assert visitor() not in (mine, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "protocols"),
+    [
+        (f"chat_visitor={SECRET}", ["streamlit", "token", "mine"]),
+        (f"chat_visitor={SECRET[::-1]}", ["streamlit", "token"]),
+        ("", ["streamlit", "token"]),
+    ],
+    ids=["its visitor", "another", "nobody"],
+)
+def test_a_session_is_its_visitors_alone(given: str, protocols: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.visitor.get_script_run_ctx", lambda **_: SimpleNamespace(session_id="mine"))
+    monkeypatch.setattr("server.visitor._identity", lambda: SECRET)
+    visitor()
+    for known, passed in (("mine", protocols), ("elsewhere", ["streamlit", "token", "elsewhere"])):
+        asked = ["streamlit", "token", known]
+        headers = [(b"cookie", given.encode()), (b"sec-websocket-protocol", ", ".join(asked).encode())]
+        scope = {"type": "websocket", "subprotocols": asked, "headers": headers}
+
+        async def app(scope: Any, receive: Any, send: Any, passed: list[str] = passed) -> None:
+            assert scope["subprotocols"] == passed
+            assert dict(scope["headers"])[b"sec-websocket-protocol"].decode() == ", ".join(passed)
+
+        asyncio.run(Visitors(app)(scope, None, None))

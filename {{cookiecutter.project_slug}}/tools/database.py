@@ -122,7 +122,7 @@ def _sqlite_rows(sql: str, tables: bytes) -> Iterable[dict[str, Any]]:
     return connection.execute(sql)
 
 
-def _postgres_rows(sql: str) -> Iterable[dict[str, Any]]:
+def _postgres_rows(sql: str, most: int) -> Iterable[dict[str, Any]]:
     psycopg: Any = import_module("psycopg")
     if not re.match(r"\s*(SELECT|WITH|VALUES|TABLE)\b", sql, re.IGNORECASE):
         raise ValueError("only SELECT statements are allowed")
@@ -134,7 +134,8 @@ def _postgres_rows(sql: str) -> Iterable[dict[str, Any]]:
         raise ConnectionError("the database in TOOLS_DATABASE cannot be reached") from None
     connection.read_only = True
     connection.execute("SELECT 1")  # from here on, the transaction cannot be made one that writes
-    rows = connection.cursor("rows")  # takes one statement, no second one that commits, and sends what is read
+    rows = connection.cursor("rows")  # takes one statement, no second one that commits
+    rows.itersize = most + 1  # in one FETCH: a query that switches the time limit off is free of it in the next
     return rows.execute(sql)
 
 
@@ -143,7 +144,7 @@ def _main() -> None:
     found: list[dict[str, Any]] = []
     size = 0
     try:
-        for row in _postgres_rows(sql) if _is_postgres() else _sqlite_rows(sql, sys.stdin.buffer.read()):
+        for row in _postgres_rows(sql, most) if _is_postgres() else _sqlite_rows(sql, sys.stdin.buffer.read()):
             size += len(str(row))
             if len(found) == most or size > 2_000_000:
                 break

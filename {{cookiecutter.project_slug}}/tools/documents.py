@@ -11,6 +11,7 @@ from typing import Any
 FOLDER = Path(__file__).parent.parent / "documents"
 KINDS = (".txt", ".md", ".pdf")
 PASSAGE = 1_000  # characters, about; a paragraph is cut only where it is longer
+MOST_WORDS = 50  # of a search, whose time grows with their square
 FOUND = 8  # passages
 
 _lock = threading.Lock()
@@ -29,7 +30,7 @@ def search_documents(words: str) -> dict[str, Any]:
     """
     with _lock:
         unread = _renew()
-        query = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", words))
+        query = " OR ".join(f'"{word}"' for word in [*dict.fromkeys(re.findall(r"\w+", words))][:MOST_WORDS])
         sql = "SELECT source, text FROM passage WHERE passage MATCH ? ORDER BY rank LIMIT ?"
         found = _index.execute(sql, (query, FOUND)).fetchall() if query else []
     search = token_hex(4)
