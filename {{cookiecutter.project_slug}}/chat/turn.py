@@ -34,8 +34,10 @@ from server.loop import loop
 REDRAW_SECONDS = 0.1
 CHARS_PER_SECOND = 16_000  # an answer of so many is drawn once a second, so that a word costs the same in each
 MOST_READ = 200  # messages that are read for the model where a chat is longer, and kept elsewhere
-# That are taken of an answer, or a fast one would leave the others no time; fewer while its browser is gone.
-PIECES_PER_SECOND, PIECES_WITHOUT_BROWSER = 500, 20
+# That are taken of all growing answers together, or fast ones would leave the others no time; and of one at least,
+# which is as fast as one reads, or while its browser is gone.
+PIECES_PER_SECOND, AT_LEAST, AT_LEAST_UNSEEN = 1000, 50, 10
+_growing: set["Turn"] = set()
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
 NO_WORD = "Check the server's address, its path too, then try again."
@@ -197,13 +199,14 @@ class Turn:
     ) -> None:
         """Ask, at the chain's end, and again when the provider says how long to wait, as long as nothing has come."""
         begin, before, due = time.monotonic(), self._length(), 0.0
+        _growing.add(self)
         while True:
             try:
                 async for piece in pieces_of(model, messages, config, **options):
                     self._grow(piece)
                     now = time.monotonic()
-                    pace = PIECES_PER_SECOND if self._browser_is_there() else PIECES_WITHOUT_BROWSER
-                    due = max(due, now - 1) + 1 / pace
+                    least = AT_LEAST if self._browser_is_there() else AT_LEAST_UNSEEN
+                    due = max(due, now - 1) + 1 / max(least, PIECES_PER_SECOND / max(1, len(_growing)))
                     if due > now + 0.1:
                         await asyncio.sleep(due - now)
                 return
@@ -235,6 +238,7 @@ class Turn:
             self._deadline.reschedule(0)
 
     def _end(self, status: str, **details: Any) -> None:
+        _growing.discard(self)
         with self._changed:
             if self.running:
                 self._join()

@@ -58,13 +58,12 @@ def test_stop_keeps_what_came_and_ends_the_request(server: ModelServer, words: t
     assert turn.answer.response_metadata == {"status": "stopped"}
 
 
-@pytest.mark.parametrize(
-    ("there", "limit"), [(True, "PIECES_PER_SECOND"), (False, "PIECES_WITHOUT_BROWSER")], ids=["watched", "left"]
-)
+@pytest.mark.parametrize(("there", "limit"), [(True, "AT_LEAST"), (False, "AT_LEAST_UNSEEN")], ids=["seen", "left"])
 def test_a_fast_answer_leaves_time_for_others(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch, there: bool, limit: str
 ) -> None:
     monkeypatch.setattr("chat.turn.watch_for_browser", lambda: lambda: there)
+    monkeypatch.setattr("chat.turn.PIECES_PER_SECOND", 1)
     monkeypatch.setattr(f"chat.turn.{limit}", 1)
     server.reply = Reply(words=tuple(f"word{number} " for number in range(60)))
     turn, _ = begin(server)
