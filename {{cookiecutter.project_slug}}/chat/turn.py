@@ -68,10 +68,11 @@ class Turn:
         self._changed, self._browser_is_there = threading.Condition(), watch_for_browser()
         self._words, self._thoughts, self._joined = StringIO(), StringIO(), 0
         chat.history.follow(self)
-        self._task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
-        let_end(self._task, chat.settings["shutdown_seconds"])
-        if not chat.history.outlives_session:
-            weakref.finalize(session(), self._task.cancel)  # then nobody can come back to it
+        task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
+        let_end(task, chat.settings["shutdown_seconds"])
+        # Once the session is gone, nobody can come back to the answer. A task that has ended keeps all that it had.
+        self._cancel = weakref.finalize(self if chat.history.outlives_session else session(), task.cancel)
+        task.add_done_callback(lambda _: self._cancel.detach())
 
     @property
     def running(self) -> bool:
@@ -95,7 +96,7 @@ class Turn:
     def stop(self) -> None:
         """End the answer as it stands, and the request to the provider with it."""
         self._end("stopped")
-        self._task.cancel()
+        self._cancel()
 
     def snapshot(self) -> tuple[bool, AIMessage]:
         """Return whether the answer goes on, and what it has grown to."""
@@ -143,6 +144,7 @@ class Turn:
             self._end("failed", error="The answer was interrupted: try again.")
             self._chat.history.follow(self)
             self._earlier = []  # they may be many, and the session keeps its turns
+            vars(self).pop("_deadline", None)  # has the task, which has all that it worked with
 
     def _failure(self, error: Exception) -> dict[str, Any]:
         """Return what is to be said of a failed answer, and see to it that what was refused is not sent again."""

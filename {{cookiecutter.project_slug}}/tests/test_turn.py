@@ -1,6 +1,7 @@
 """Whatever ends an answer: the question and what had come are kept, once and in order, and the next turn works."""
 
 import asyncio
+import gc
 import json
 import sys
 from datetime import UTC, datetime, timedelta
@@ -56,6 +57,22 @@ def test_stop_keeps_what_came_and_ends_the_request(server: ModelServer, words: t
     wait_until(lambda: server.left == 1)
     assert turn.answer.text == "".join(words)
     assert turn.answer.response_metadata == {"status": "stopped"}
+
+
+def test_a_turn_that_has_ended_keeps_nothing_of_its_work(server: ModelServer) -> None:
+    turns = []
+    for reply in (Reply(), Reply(status=400), Reply(("word",), stall=60)):
+        server.reply = reply
+        turns.append(turn := begin(server)[0])
+        wait_until(lambda turn=turn: turn.answer.text or not turn.running)
+        turn.stop()
+    wait_until(lambda: len(chains()) <= 1)  # the loop may have the latest still at hand
+
+
+def chains() -> list[Any]:
+    """Return the chains that are still there."""
+    gc.collect()
+    return [each for each in gc.get_objects() if type(each).__name__ == "RunnableWithMessageHistory"]
 
 
 @pytest.mark.parametrize(("there", "limit"), [(True, "AT_LEAST"), (False, "AT_LEAST_UNSEEN")], ids=["seen", "left"])
