@@ -100,7 +100,7 @@ def test_a_cut_answer_keeps_what_came_and_can_be_tried_again(chat: ChatPage, ser
     server.reply = reply(words=("Half", " an"), cut=True)
     chat.say("Tell me")
     expect(chat.answer).to_contain_text("Half an")
-    expect(chat.errors).to_contain_text("broke off before the answer was complete")
+    expect(chat.errors).to_contain_text("broke off the connection before the answer was complete")
     server.reply = reply()
     chat.press("Try again")
     expect(chat.answer).to_contain_text("Hello from the model.")
@@ -110,7 +110,7 @@ def test_a_cut_answer_keeps_what_came_and_can_be_tried_again(chat: ChatPage, ser
 def test_nothing_of_the_answer_before_is_seen_while_the_next_grows(chat: ChatPage, server: Any) -> None:
     server.reply = reply(words=("Half", " an"), cut=True)
     chat.say("Tell me")
-    expect(chat.errors).to_contain_text("broke off before the answer was complete")
+    expect(chat.errors).to_contain_text("broke off the connection before the answer was complete")
     server.reply = reply(**ENDLESS)
     chat.press("Try again")
     expect(chat.answer).to_contain_text("word1 ")
