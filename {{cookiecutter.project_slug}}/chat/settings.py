@@ -52,7 +52,7 @@ def allowed_hosts() -> dict[str, list[str]]:
     except ChatError:
         return {}
     allowed = {"img-src": settings["image_hosts"], "frame-ancestors": settings["frame_hosts"]}
-    # A header takes nothing else; a host in another alphabet has a name in this one, too.
+    # A header takes ASCII alone, in which other alphabets have names of their own (xn--...).
     return {name: [host for host in hosts if host.isascii() and host.isprintable()] for name, hosts in allowed.items()}
 
 

@@ -34,7 +34,7 @@ SECONDS = 5  # for which one waits for the database
 # What libpq asks the system: a connection over which nothing comes back any more is given up.
 _PATIENCE = {"keepalives_idle": SECONDS, "keepalives_interval": 2, "keepalives_count": 3}
 _PATIENCE |= {"connect_timeout": SECONDS, "tcp_user_timeout": SECONDS * 1000}
-# Connections are kept: to make one takes longer than what a turn does with it.
+# Connections are kept: making one takes longer than a turn needs it.
 _POOL: Any = {"pool_size": 10, "max_overflow": 0, "pool_use_lifo": True, "pool_timeout": SECONDS}
 _SET_UP = {
     "sqlite": ("PRAGMA journal_mode = WAL", "PRAGMA foreign_keys = ON", "PRAGMA secure_delete = ON"),
@@ -127,7 +127,7 @@ def _connect(address: str) -> sa.Engine:
         file = ROOT / url.database  # wherever the app is started
         file.parent.mkdir(parents=True, exist_ok=True)
         url = url.set(database=str(file))
-    is_file = url.drivername == "sqlite"  # it is there: none of its connections has to be tried before it is used
+    is_file = url.drivername == "sqlite"  # it does not go away, so no connection is tried before it is used
     patience = {"timeout": SECONDS} if is_file else _PATIENCE
     try:
         made = sa.create_engine(url, connect_args=patience, hide_parameters=True, pool_pre_ping=not is_file, **_POOL)
@@ -400,7 +400,7 @@ def delete(owner: str, id: str) -> None:
 
 
 def restore(owner: str, id: str, limits: Limits) -> None:
-    """Undo that; raise a ChatError if its owner would have too much."""
+    """Bring a deleted conversation back; raise a ChatError if its owner would have too much."""
     with _transaction() as db:
         if _touch(db, owner, id, ", deleted = NULL"):
             _check(db, {"owner": owner, "id": id, "now": time.time()}, limits, asks=False)

@@ -175,7 +175,7 @@ class ToolTurn(Turn):
             if NO_JSON in step["arguments"]:
                 raise ValueError("the arguments are no JSON object")
             if tool.asks_first and len(as_code(step["arguments"])) > SHOWN_CHARACTERS:
-                raise ValueError("the user is to allow this call, and cannot be shown so long arguments")
+                raise ValueError("arguments this long cannot be shown to the user, who has to allow the call")
             if tool.asks_first:
                 async with self._one_at_a_time:
                     refusal = await self._ask_user(step, limits["seconds_to_ask"])

@@ -207,7 +207,7 @@ def clean_data(value: Any) -> Any:
     """Return JSON's values without what cannot be drawn, sent and stored.
 
     Raises:
-        ValueError: They are nested more deeply than anybody means.
+        ValueError: They are nested more than MAX_DEPTH deep.
     """
     _check_depth(value, MAX_DEPTH)
     return json.loads(clean(json.dumps(value, ensure_ascii=False)), parse_constant=str)  # NaN is none of its values

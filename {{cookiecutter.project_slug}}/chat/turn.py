@@ -34,14 +34,14 @@ from server.loop import loop
 REDRAW_SECONDS = 0.1
 CHARS_PER_SECOND = 16_000  # an answer of so many is drawn once a second, so that a word costs the same in each
 MOST_READ = 200  # messages that are read for the model where a chat is longer, and kept elsewhere
-# That are taken of all growing answers together, or fast ones would leave the others no time; and of one at least,
-# which is as fast as one reads, or while its browser is gone.
+# All growing answers share the first, or fast ones would leave the others no time. Each gets at least the second, which
+# is faster than anybody reads, or the third while its browser is gone.
 PIECES_PER_SECOND, AT_LEAST, AT_LEAST_UNSEEN = 1000, 50, 10
 _growing: set["Turn"] = set()
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
 NO_WORD = "Check the server's address, its path too, then try again."
-EARLIER_FILE = "The model cannot read a file in an earlier question, which is no longer sent: try again."
+EARLIER_FILE = "The model cannot read a file in an earlier question. That question is no longer sent: try again."
 LIMIT_REACHED = "The answer has reached the limit set in settings.toml: ask for the rest, or for a shorter one."
 
 
@@ -70,7 +70,7 @@ class Turn:
         chat.history.follow(self)
         task = asyncio.run_coroutine_threadsafe(self._ask(), loop)
         let_end(task, chat.settings["shutdown_seconds"])
-        # Once the session is gone, nobody can come back to the answer. A task that has ended keeps all that it had.
+        # Once the session is gone, nobody can come back to the answer. A task that has ended still holds all it had.
         self._cancel = weakref.finalize(self if chat.history.outlives_session else session(), task.cancel)
         task.add_done_callback(lambda _: self._cancel.detach())
 
@@ -144,7 +144,7 @@ class Turn:
             self._end("failed", error="The answer was interrupted: try again.")
             self._chat.history.follow(self)
             self._earlier = []  # they may be many, and the session keeps its turns
-            vars(self).pop("_deadline", None)  # has the task, which has all that it worked with
+            vars(self).pop("_deadline", None)  # it holds the task, and that all it worked with
 
     def _failure(self, error: Exception) -> dict[str, Any]:
         """Return what is to be said of a failed answer, and see to it that what was refused is not sent again."""

@@ -14,7 +14,7 @@ from tests.conftest import PAGE
 from tests.model_server import ModelServer
 from tests.pages import labels, press, say, transcript
 
-ADMIT, SECRET = accounts.admit, visitor._identity
+ADMIT, IDENTITY = accounts.admit, visitor._identity
 AUTH = {
     "redirect_uri": "http://localhost:8501/oauth2callback",
     "cookie_secret": "0123456789abcdef" * 2,
@@ -30,7 +30,7 @@ OF_PROVIDER = {name: value for name, value in AUTH.items() if name not in NAMED}
 def _ask_who_it_is(server: ModelServer, monkeypatch: pytest.MonkeyPatch, database: str) -> None:
     """The other tests let everybody in."""
     monkeypatch.setattr(accounts, "admit", ADMIT)
-    monkeypatch.setattr(visitor, "_identity", SECRET)
+    monkeypatch.setattr(visitor, "_identity", IDENTITY)
 
 
 def claims(name: str = "Ada", **more: Any) -> dict[str, Any]:
