@@ -96,4 +96,7 @@ def test_a_session_is_its_visitors_alone(given: str, protocols: list[str], monke
             assert scope["subprotocols"] == passed
             assert dict(scope["headers"])[b"sec-websocket-protocol"].decode() == ", ".join(passed)
 
-        asyncio.run(Visitors(app)(scope, None, None))
+        async def nothing(*_: Any) -> Any:
+            raise AssertionError
+
+        asyncio.run(Visitors(app)(scope, nothing, nothing))
