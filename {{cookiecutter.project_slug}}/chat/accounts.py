@@ -40,12 +40,12 @@ def admit(settings: Mapping[str, Any]) -> None:
     """Draw who is signed in; for anybody else, and for who may not use the app, draw what to do and end the run.
 
     Raises:
-        ChatError: secrets.toml or settings.toml lacks something.
+        ChatError: secrets.toml lacks something.
     """
     origin, providers = _read_secrets()
-    allowed, hours = _read_settings(settings)
+    allowed = [one.lower().removeprefix("@") for one in settings["accounts"]["allowed"]]
     claims: dict[str, Any] = st.user.to_dict() if st.user.get("is_logged_in") else {}
-    ends = claims.get("iat", 0) + (hours * 3600 or COOKIE_SECONDS)
+    ends = claims.get("iat", 0) + (settings["accounts"]["sign_in_hours"] * 3600 or COOKIE_SECONDS)
     if "sign_in" not in session():
         session()["sign_in"] = SignIn()
     sign_in: SignIn = session()["sign_in"]
@@ -100,14 +100,6 @@ def _read_secrets() -> tuple[str, list[str]]:
         raise ChatError(f"{what} The README says what to put there; then restart the app.")
     address = urlsplit(auth["redirect_uri"].replace("{port}", str(st.get_option("server.port"))))
     return f"{address.scheme}://{address.netloc}", [*providers]
-
-
-def _read_settings(settings: Mapping[str, Any]) -> tuple[list[str], float]:
-    table = settings.get("accounts")
-    allowed, hours = (table.get("allowed"), table.get("sign_in_hours")) if isinstance(table, dict) else (None, None)
-    if not isinstance(allowed, list) or not all(isinstance(one, str) for one in allowed) or type(hours) is not int:
-        raise ChatError("settings.toml lacks [accounts] with a list `allowed` and a number `sign_in_hours`: fix it.")
-    return [one.lower().removeprefix("@") for one in allowed], hours
 
 
 def _may_use(claims: Mapping[str, Any], allowed: list[str]) -> bool:

@@ -17,8 +17,18 @@ EXPECTED = {
     **dict.fromkeys(("model.provider", "model.name", "model.notice", "model.key_variable", "model.key_page"), str),
     **dict.fromkeys(("image_hosts", "frame_hosts", "model.files", "model.offered"), list),
     **dict.fromkeys(("save_prompts", "model.begins_with_user"), bool),
+    #% if cookiecutter.conversations != "session"
+    **dict.fromkeys(("conversations.keep_days", "conversations.chats", "conversations.megabytes"), int),
+    **dict.fromkeys(("conversations.questions_per_minute", "conversations.questions_per_day"), int),
+    #% endif
+    #% if cookiecutter.conversations == "accounts"
+    **{"accounts.allowed": list, "accounts.sign_in_hours": int},
+    #% endif
+    #% if cookiecutter.tools != "none"
+    **dict.fromkeys(("tools.rounds", "tools.seconds", "tools.seconds_to_ask"), int),
+    #% endif
 }
-TABLES = ("environment", "model.arguments", "servers", "tools")  # which may be missing
+TABLES = ("environment", "model.arguments", "servers")  # which may be missing
 
 
 def read_settings() -> dict[str, Any]:
@@ -33,16 +43,19 @@ def read_settings() -> dict[str, Any]:
 @functools.lru_cache(maxsize=1)
 def _parse(text: str) -> dict[str, Any]:
     settings = tomllib.loads(text)
-    model = settings["model"] if isinstance(settings.get("model"), dict) else {}
-    values = settings | {f"model.{name}": value for name, value in model.items()}
+    tables = {name: value for name, value in settings.items() if isinstance(value, dict)}
+    values = settings | {f"{table}.{name}": value for table in tables for name, value in tables[table].items()}
     wrong = [name for name, kind in EXPECTED.items() if not _is(values.get(name), kind)]
+    wrong += ["session_key"] * (values.get("session_key") == "")
     if wrong := wrong + [name for name in TABLES if not isinstance(values.get(name, {}), dict)]:
-        raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has the wrong type there: fix it, then try again.")
+        raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has a wrong value there: fix it, then try again.")
     return settings
 
 
 def _is(value: Any, kind: type) -> bool:
-    return isinstance(value, kind) and (kind is not list or all(isinstance(item, str) for item in value))
+    if type(value) is not kind:  # True is an int, too
+        return False
+    return all(type(item) is str for item in value) if kind is list else kind is not int or value >= 0
 
 
 def allowed_hosts() -> dict[str, list[str]]:

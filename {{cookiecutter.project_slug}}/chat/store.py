@@ -96,17 +96,8 @@ class Limits(NamedTuple):
 
 
 def read_limits(settings: Mapping[str, Any]) -> Limits:
-    """Return what the settings say of conversations.
-
-    Raises:
-        ChatError: One of them is missing, or is no number.
-    """
-    table = settings.get("conversations")
-    numbers = [table.get(name) for name in Limits._fields] if isinstance(table, dict) else [None]
-    if not all(type(number) is int for number in numbers):
-        names = ", ".join(Limits._fields)
-        raise ChatError(f"settings.toml lacks [conversations] with the numbers {names}: fix it, then try again.")
-    return Limits(*numbers)
+    """Return what the settings say of conversations."""
+    return Limits(*(settings["conversations"][name] for name in Limits._fields))
 
 
 def engine() -> sa.Engine:

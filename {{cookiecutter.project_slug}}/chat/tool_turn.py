@@ -40,7 +40,6 @@ from server.loop import loop
 MAX_CALLS = 20  # of one request: each may take a thread
 MAX_DRAWN = 2_000_000  # characters of tables and pictures in an answer, which is stored and drawn again and again
 PIECES = 500  # of an answer, kept until it is known whether there are calls in them
-LIMITS = ("rounds", "seconds", "seconds_to_ask")
 NO_JSON = "(no JSON)"  # what arguments that are none stand under
 NO_MORE = "Not called: these were too many calls for one answer. Answer with what you have."
 NO_END = "The model went on to call tools, so the answer ends here: see tools.rounds in settings.toml."
@@ -87,9 +86,7 @@ class ToolTurn(Turn):
     async def _reply(
         self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig, **options: Any
     ) -> None:
-        limits = self._chat.settings.get("tools", {})
-        if wrong := [f"tools.{name}" for name in LIMITS if type(limits.get(name)) is not int]:
-            raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has no whole number there: fix it, try again.")
+        limits = self._chat.settings["tools"]
         #% if "MCP" in cookiecutter.tools
         if self._takes_tools:
             self._tools = await server_tools(self._chat.settings) | self._tools  # no server takes a file's place

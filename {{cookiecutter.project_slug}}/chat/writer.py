@@ -1,11 +1,12 @@
 """What grows is written down as it does: all answers of the process in one transaction."""
 
 import asyncio
+import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from chat import store
-from chat.errors import ChatError
 from chat.store import Row
 from server.kept import keep
 from server.loop import loop
@@ -41,16 +42,24 @@ class Writer:
     async def _write(self, growing: bool) -> None:
         async with self._one_at_a_time:  # answers that end meanwhile are written together
             turns = [(row, turn) for row, turn in self.turns.items() if growing or not turn.running]
-            try:
-                answers = [(row, *turn.snapshot()) for row, turn in turns]
-                stopped = await asyncio.to_thread(store.write, answers) if answers else ()
-            except (ChatError, RuntimeError):  # the next beat tries again, or `close` does, for Python ends
-                return
-            for row, goes_on, written in answers:
-                if goes_on and row in stopped:
-                    self.turns[row].stop()
-                elif not goes_on and written.response_metadata == self.turns[row].answer.response_metadata:
-                    del self.turns[row]  # else a thumb came in between, and is written with the next beat
+            if not await self._wrote(turns) and len(turns) > 1:
+                for each in turns:  # one that cannot be written does not keep the others from it
+                    await self._wrote([each])
+
+    async def _wrote(self, turns: Sequence[tuple[Row, Any]]) -> bool:
+        """Say whether these are written; else the next beat tries again, or `close` does, for Python ends."""
+        try:
+            answers = [(row, *turn.snapshot()) for row, turn in turns]
+            stopped = await asyncio.to_thread(store.write, answers) if answers else ()
+        except Exception as error:
+            logging.getLogger(__name__).warning("Answers are not stored: %s", type(error).__name__)
+            return False
+        for row, goes_on, written in answers:
+            if goes_on and row in stopped:
+                self.turns[row].stop()
+            elif not goes_on and written.response_metadata == self.turns[row].answer.response_metadata:
+                del self.turns[row]  # else a thumb came in between, and is written with the next beat
+        return True
 
     def close(self) -> None:
         """Stop what grows, as the server ends, and write it."""

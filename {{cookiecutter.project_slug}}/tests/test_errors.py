@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from chat.errors import TABLE, end_sentence, is_refused, is_too_long, sentence_for
 from chat.model import ChatModel, build_model
-from chat.settings import read_settings
+from chat.settings import EXPECTED, read_settings
 from server.loop import loop
 from tests.conftest import PAGE
 from tests.model_server import ModelServer, Reply, protocol
@@ -380,7 +380,10 @@ def test_missing_credentials_are_one_sentence(server: ModelServer, monkeypatch: 
         ("title = ", "cannot be read"),
         ("title = 'x'", "lacks session_key"),
         ("title = 5", "lacks title"),
+        ("title = 'x'", list(EXPECTED)[-1]),
         ("image_hosts = [1]", "image_hosts"),
+        ("answer_minutes = -1", "answer_minutes"),
+        ("session_key = ''", "session_key, or"),
     ],
 )
 def test_a_spoilt_settings_file_is_one_sentence(

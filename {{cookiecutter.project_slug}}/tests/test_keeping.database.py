@@ -306,6 +306,14 @@ def test_the_end_of_the_server_comes_after_a_beat(server: ModelServer, monkeypat
     assert state_of(stored(id)[-1])["status"] == "stopped"
 
 
+def test_an_answer_that_cannot_be_stored_keeps_no_other_from_it(server: ModelServer) -> None:
+    broken, _, _ = begin(server, Reply(words=("One",), stall=60))
+    broken.answer.response_metadata["no JSON"] = object()
+    _, _, id = begin(server, Reply(words=("Two",), stall=60))
+    wait_until(lambda: stored(id)[-1].text == "Two")
+    del broken.answer.response_metadata["no JSON"]
+
+
 def test_who_asks_too_much_is_told(page: AppTest, settings: dict[str, Any]) -> None:
     settings["conversations"]["questions_per_day"] = 1
     say(page.run(), "First?")

@@ -372,10 +372,3 @@ def test_a_file_that_is_named_without_its_folder_is_the_apps(tmp_path: Path, mon
     begin()
     assert (tmp_path / "data" / "mine.db").is_file()
     kept._kept.pop("database sqlite:///data/mine.db").dispose()
-
-
-@pytest.mark.parametrize("table", [None, {}, {"keep_days": "7"}])
-def test_settings_that_lack_limits_say_so(table: Any) -> None:
-    begin()
-    with pytest.raises(ChatError, match="lacks"):
-        store.read_limits({"conversations": table})

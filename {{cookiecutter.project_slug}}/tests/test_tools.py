@@ -521,8 +521,3 @@ def test_a_model_that_takes_no_tools_is_offered_none(server: ModelServer, folder
     chat.history.clear()
     ended(ToolTurn(HumanMessage("Why?"), chat))
     assert server.tools() == []
-
-
-def test_a_limit_that_is_none_is_named(server: ModelServer, folder: Path, limits: dict[str, Any]) -> None:
-    limits["rounds"] = "many"
-    assert "tools.rounds" in state_of(ended(begin(server)).answer)["error"]
