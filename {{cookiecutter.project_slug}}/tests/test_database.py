@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chat.tools import read_tools
+from tests.pages import wait_until
 
 
 def ask(sql: str) -> Any:
@@ -45,6 +46,9 @@ def test_tables_are_described_and_read() -> None:
         {"day": 3, "mm rain": None, "mm": None},
     ]
     assert ask("SELECT * FROM städte") == [{"Name": "Köln", "Name 2": 5}]
+    assert ask("SELECT s.what, t.what FROM sale AS s JOIN sale AS t ON s.price < t.price") == [
+        {"what": "pen", "what 2": "ink"}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +120,14 @@ def test_the_password_in_an_address_is_not_told(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.skipif("TEST_POSTGRES" not in os.environ, reason="takes a PostgreSQL: its address in TEST_POSTGRES")
 def test_postgres_is_read_and_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOLS_DATABASE", os.environ["TEST_POSTGRES"])
-    assert ask("SELECT 1 AS one") == [{"one": 1}]
+    assert ask("SELECT 1 AS one, 2 AS one") == [{"one": 1, "one 2": 2}]
+    with pytest.raises(Exception, match=r"memory|more than"):
+        ask("SELECT repeat('x', 300000000)")
+    unlimited = "SELECT set_config('statement_timeout', '0', false) FROM generate_series(1, 150)"
+    with pytest.raises(Exception, match=r"more than|timeout"):
+        ask(f"{unlimited} UNION ALL SELECT pg_sleep(60)::text")
+    going_on = "FROM pg_stat_activity WHERE query LIKE 'FETCH%' AND state = 'active' AND pid <> pg_backend_pid()"
+    wait_until(lambda: ask(f"SELECT count(*) AS number {going_on}") == [{"number": 0}])
     read_tools()[0]["describe_database"].call()
     writes = "WITH x AS (INSERT INTO pg_temp.t VALUES (1) RETURNING 1) SELECT * FROM x"
     for sql in ("CREATE TABLE t (x int)", "SELECT 1; COMMIT; CREATE TABLE t (x int)", "SELECT pg_sleep(60)", writes,

@@ -12,7 +12,6 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 FOLDER = Path(__file__).parent.parent / "documents"
 SECONDS = 5  # for a query
 ROWS = 200  # of its result
+MEMORY = 2**29  # bytes that it may take, beside the CSV files
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
 # The CSV files as a SQLite database, with a sentence for each that is no table, by their names, times and sizes.
@@ -88,12 +88,15 @@ def _load(connection: sqlite3.Connection, file: Path) -> None:
         text = data.decode("cp1252", errors="replace")
     first = text.partition("\n")[0]
     head, *rows = [*csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))] or [[]]
-    names = [f'"{name.strip().replace(chr(34), "") or "column"}"' for name in head]
-    names = [name if name not in names[:at] else f'{name[:-1]} {at + 1}"' for at, name in enumerate(names)]
+    names = _distinct([name.strip().replace('"', "") or "column" for name in head])
     table = re.sub(r"\W+", "_", file.stem)
-    connection.execute(f'CREATE TABLE "{table}" ({", ".join(names)})')
+    connection.execute(f"""CREATE TABLE "{table}" ({", ".join(f'"{name}"' for name in names)})""")
     cells = [[*map(_cell, row), *[None] * len(head)][: len(head)] for row in rows if row]
     connection.executemany(f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(head))})', cells)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    return [name if name not in names[:at] else f"{name} {at + 1}" for at, name in enumerate(names)]
 
 
 def _cell(text: str) -> Any:
@@ -106,7 +109,7 @@ def _is_postgres() -> bool:
     return os.environ.get("TOOLS_DATABASE", "").startswith(("postgresql://", "postgres://"))
 
 
-def _sqlite_rows(sql: str, tables: bytes) -> Iterable[dict[str, Any]]:
+def _ask_sqlite(sql: str, tables: bytes) -> sqlite3.Cursor:
     connection = sqlite3.connect(":memory:", uri=True)
     connection.deserialize(tables)
     if path := os.environ.get("TOOLS_DATABASE"):
@@ -118,18 +121,16 @@ def _sqlite_rows(sql: str, tables: bytes) -> Iterable[dict[str, Any]]:
     connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000_000)  # of a text that a query makes
     connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, 100)
-    connection.row_factory = lambda rows, row: dict(zip((column[0] for column in rows.description), row, strict=True))
     return connection.execute(sql)
 
 
-def _postgres_rows(sql: str, most: int) -> Iterable[dict[str, Any]]:
+def _ask_postgres(sql: str, most: int) -> Any:
     psycopg: Any = import_module("psycopg")
     if not re.match(r"\s*(SELECT|WITH|VALUES|TABLE)\b", sql, re.IGNORECASE):
         raise ValueError("only SELECT statements are allowed")
     limits = f"-c statement_timeout={SECONDS * 1000} -c default_transaction_read_only=on"
-    rows_by_name = import_module("psycopg.rows").dict_row
     try:
-        connection = psycopg.connect(os.environ["TOOLS_DATABASE"], options=limits, row_factory=rows_by_name)
+        connection = psycopg.connect(os.environ["TOOLS_DATABASE"], options=limits)
     except psycopg.Error:  # its text may hold the password
         raise ConnectionError("the database in TOOLS_DATABASE cannot be reached") from None
     connection.read_only = True
@@ -141,14 +142,22 @@ def _postgres_rows(sql: str, most: int) -> Iterable[dict[str, Any]]:
 
 def _main() -> None:
     sql, most = json.loads(sys.stdin.buffer.readline())
+    tables = sys.stdin.buffer.read()
+    if sys.platform == "linux":  # elsewhere there is no such limit, or it cannot be set
+        resource: Any = import_module("resource")
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY + 2 * len(tables),) * 2)
     found: list[dict[str, Any]] = []
     size = 0
     try:
-        for row in _postgres_rows(sql, most) if _is_postgres() else _sqlite_rows(sql, sys.stdin.buffer.read()):
+        rows = _ask_postgres(sql, most) if _is_postgres() else _ask_sqlite(sql, tables)
+        names = _distinct([column[0] for column in rows.description or []])
+        for row in rows:
             size += len(str(row))
             if len(found) == most or size > 2_000_000:
                 break
-            found.append(row)
+            found.append(dict(zip(names, row, strict=True)))
+    except MemoryError:
+        sys.exit("the query took too much memory")
     except Exception as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(json.dumps(found, default=str))
