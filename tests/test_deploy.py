@@ -25,10 +25,13 @@ def provider(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture
-def app(provider: str) -> Path:
-    """Render an app with a database."""
-    return bake(model_provider=provider, conversations="database")
+@pytest.fixture(params=["database", "accounts"])
+def app(provider: str, request: pytest.FixtureRequest) -> Path:
+    """Render an app with a database; `accounts` with what people sign in by."""
+    app = bake(model_provider=provider, conversations=request.param)
+    if request.param == "accounts":
+        (app / ".streamlit" / "secrets.toml").touch()
+    return app
 
 
 def compose(app: Path) -> dict[str, Any]:
@@ -52,6 +55,17 @@ def test_compose_reads_its_file(app: Path, provider: str) -> None:
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
             assert source in made["volumes"] or (app / source).is_file()
+
+
+def test_each_replica_knows_how_people_sign_in() -> None:
+    app = bake(conversations="accounts")
+    path = "/app/.streamlit/secrets.toml"
+    assert f"./.streamlit/secrets.toml:{path}:ro" in compose(app)["services"]["app"]["volumes"]
+    pod = next(manifests(app))["spec"]["template"]["spec"]
+    (mounted,) = (mount for mount in pod["containers"][0]["volumeMounts"] if mount["mountPath"] == path)
+    (volume,) = (volume for volume in pod["volumes"] if volume["name"] == mounted["name"])
+    said = (app / "deploy" / "kustomization.yaml").read_text(encoding="utf-8")
+    assert f"kubectl create secret generic {volume['secret']['secretName']} --from-file=.streamlit/secrets.toml" in said
 
 
 def test_kubernetes_reads_its_files(app: Path) -> None:

@@ -22,7 +22,7 @@ from tests.baking import PROVIDERS, QUESTIONS, TEMPLATE
 from tests.baking import cookiecutter as run_cookiecutter
 from tests.running import run_coroutine
 
-EXAMPLES = 300
+EXAMPLES = 75
 NASTY = [
     "{{",
     "}}",

@@ -193,7 +193,7 @@ def test_who_is_not_on_the_list_is_told(page: Page, place: Place, screenshots: P
         place.about("bob", email="ada@example.org", email_verified=False)
         page.goto(place.url)
         sign_in(page, "bob")
-        expect(page.get_by_test_id("stAlert")).to_contain_text("Bob may not use this app")
+        expect(page.get_by_test_id("stAlert")).to_contain_text("Bob does not have access")
         page.screenshot(path=screenshots / "refused-desktop.png", animations="disabled")
         assert_axe_finds_nothing(page)
         page.get_by_role("button", name="Sign out").click()

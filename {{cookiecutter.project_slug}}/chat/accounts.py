@@ -9,9 +9,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-import sqlalchemy as sa
 import streamlit as st
-from sqlalchemy.exc import SQLAlchemyError
 
 from chat import store
 from chat.errors import ChatError
@@ -23,17 +21,14 @@ from server.visitor import COOKIE, SignIn
 OF_PROVIDER = ("client_id", "client_secret", "server_metadata_url")
 SECRET_CHARS = 32  # who finds out a shorter cookie_secret can come as anybody
 COOKIE_SECONDS = 31 * 86400  # for which Streamlit takes its cookie
-ENDED = "Your sign-in has ended: sign in again to go on. Your chats are kept, and an answer in progress goes on."
-NOT_DONE = "The last sign-in was not completed: try again. If it happens again, the app's log says why."
-UNSENT = "You sent this after that, so it was not asked. Copy it before you sign in:"
-REFUSED = "{who} may not use this app: sign out to choose another account, or ask whoever runs it."
+ENDED = "You have been signed out: sign in again to go on. Your chats are kept, and an answer in progress goes on."
+NOT_DONE = "You were not signed in: try again. If it happens again, look at the app's log."
+UNSENT = "This was not sent, because you had been signed out. Copy it before you sign in:"
+REFUSED = "{who} does not have access to this app: sign out to use another account, or ask whoever runs the app."
 # Other tabs of a browser in which somebody has signed out show nothing any more, either.
 CHANNEL = "(window.signIn ??= new BroadcastChannel('sign-in'))"
 LISTEN = f"<script>{CHANNEL}.onmessage = () => location.reload()</script>"
 TELL = f"<script>{CHANNEL}.postMessage('ended')</script>"
-NO_DATABASE = (SQLAlchemyError, OSError, ChatError)
-
-signed_out = sa.table("signed_out", *map(sa.column, ("sign_in", "time")))
 
 
 def admit(settings: Mapping[str, Any]) -> None:
@@ -50,7 +45,7 @@ def admit(settings: Mapping[str, Any]) -> None:
         session()["sign_in"] = SignIn()
     sign_in: SignIn = session()["sign_in"]
     sign_in.has_ended = partial(_has_ended, claims, ends, allowed)
-    who = plain(str(claims.get("name") or claims.get("email") or "Somebody without a name"))
+    who = plain(str(claims.get("name") or claims.get("email") or "An unnamed account"))
     if not sign_in.has_ended():
         place = st.sidebar.container(gap=None)
         place.html(LISTEN, unsafe_allow_javascript=True)
@@ -68,14 +63,14 @@ def admit(settings: Mapping[str, Any]) -> None:
     if claims:
         st.warning(ENDED)
     else:
-        st.write("Sign in to chat. What you write here can be seen by your account alone.")
+        st.write("Sign in to chat. No other user can see your chats.")
         if COOKIE in st.context.cookies and not st.session_state.get("app.sign_out"):
             st.warning(NOT_DONE)
     if sign_in.unsent:
         st.caption(UNSENT)
         st.code(sign_in.unsent, None, wrap_lines=True)
     if st.context.headers.get("Origin", origin) != origin:
-        st.error(f"Signing in works at {origin} only: open the app there.")
+        st.error(f"You can sign in only at {origin}: open the app there.")
         st.stop()
     for number, name in enumerate(providers):
         label = f"Sign in with {plain(name[0].upper() + name[1:])}" if name else "Sign in"
@@ -93,11 +88,11 @@ def _read_secrets() -> tuple[str, list[str]]:
     for provider, table in providers.items():
         lacks += [f"{provider}.{name}".strip(".") for name in OF_PROVIDER if not table.get(name)]
         lacks += [f"a name without _ for [auth.{provider}]"] if "_" in provider else []
-    if 0 < len(auth.get("cookie_secret", "")) < SECRET_CHARS:
+    if 0 < len(str(auth.get("cookie_secret", ""))) < SECRET_CHARS:
         lacks.append(f"a cookie_secret of at least {SECRET_CHARS} characters")
     if lacks:
-        what = f"Nobody can sign in yet: .streamlit/secrets.toml lacks, under [auth], {', '.join(lacks)}."
-        raise ChatError(f"{what} The README says what to put there; then restart the app.")
+        what = f"Sign-in is not set up yet: .streamlit/secrets.toml lacks, under [auth], {', '.join(lacks)}."
+        raise ChatError(f"{what} README.md says what to put there; then restart the app.")
     address = urlsplit(auth["redirect_uri"].replace("{port}", str(st.get_option("server.port"))))
     return f"{address.scheme}://{address.netloc}", [*providers]
 
@@ -112,8 +107,8 @@ def _may_use(claims: Mapping[str, Any], allowed: list[str]) -> bool:
 def _has_ended(claims: Mapping[str, Any], ends: float, allowed: list[str]) -> bool:
     if not claims or time.time() >= ends or not _may_use(claims, allowed):
         return True
-    with suppress(*NO_DATABASE), store.engine().connect() as db:  # without one, there is nothing to be seen or kept
-        return db.scalar(sa.select(signed_out.c.time).where(signed_out.c.sign_in == _key(claims))) is not None
+    with suppress(ChatError):  # without a database, there is nothing to be seen or kept
+        return store.has_signed_out(_key(claims))
     return False
 
 
@@ -124,8 +119,6 @@ def _key(claims: Mapping[str, Any]) -> str:
 
 def _sign_out(claims: Mapping[str, Any]) -> None:
     """End a sign-in in all tabs, and for whoever has a copy of the cookie."""
-    now = time.time()
-    with suppress(*NO_DATABASE), store.engine().begin() as db:
-        db.execute(sa.delete(signed_out).where(signed_out.c.time < now - COOKIE_SECONDS))
-        db.execute(sa.insert(signed_out).values(sign_in=_key(claims), time=now))
+    with suppress(ChatError):
+        store.sign_out(_key(claims), before=time.time() - COOKIE_SECONDS)
     st.logout()

@@ -64,7 +64,8 @@ async def pieces_of(
     traced = any(not isinstance(each, AsyncRootListenersTracer) for each in handlers)  # it is for the history
     if traced or not model._should_stream(async_api=True, stream=True, **options):
         async for piece in model.astream(messages, config, **options):
-            yield piece
+            # Of a model that does not stream, it is the whole message.
+            yield piece if isinstance(piece, AIMessageChunk) else AIMessageChunk(**piece.model_dump(exclude={"type"}))
         return
     async for piece in model._astream(messages, **options):
         piece.message.response_metadata |= piece.generation_info or {}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,10 @@ def retry_after(error: BaseException) -> float | None:
     for each in _with_causes(error):
         if value := _headers_of(each).get("retry-after"):
             with suppress(ValueError):
-                return float(value)
+                return seconds if isfinite(seconds := float(value)) else None
             with suppress(ValueError):
-                return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+                until = parsedate_to_datetime(value)
+                return (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return None
 
 

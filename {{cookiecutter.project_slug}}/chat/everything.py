@@ -26,7 +26,7 @@ Read = Callable[[bytes], Sequence[BaseMessage]]
 
 
 def offer_all(chat: Chat, write: Write, read: Read) -> None:
-    """Draw it.
+    """Draw the buttons for export, import and deletion.
 
     Parameters:
         chat: The one that is open.
@@ -51,7 +51,7 @@ def offer_all(chat: Chat, write: Write, read: Read) -> None:
     if problem := session().pop("everything_problem", ""):
         st.error(problem)
     with st.popover("Delete all chats", icon=":material/delete_forever:", width="stretch"):
-        st.write("All your chats and their files will be gone for good, also those that you could still restore.")
+        st.write("This deletes all your chats and their files for good, also those that you could still restore.")
         st.button("Delete everything", key="app.delete_all", type="primary", on_click=_delete, args=(owner,))
 
 
@@ -72,7 +72,7 @@ def _zip(owner: str, ids: Sequence[str], write: Write) -> bytes:
 def _import(owner: str, settings: dict[str, Any], read: Read) -> None:
     if not isinstance(file := st.session_state["app.import_all"], UploadedFile):
         return
-    name = file.name
+    name, before = file.name, "nothing was imported"
     try:
         with zipfile.ZipFile(file) as chats:
             for info in chats.infolist():
@@ -85,10 +85,11 @@ def _import(owner: str, settings: dict[str, Any], read: Read) -> None:
                     data = packed.read(info.file_size + 1)
                 store.add(owner, id := uuid4().hex, read(data), {}, store.read_limits(settings))
                 store.rename(owner, id, clean(info.comment.decode(errors="replace"))[:60])
+                before = "only the chats before it were imported"
     except ChatError as problem:
-        session()["everything_problem"] = f"Not all was imported. {problem}"
+        session()["everything_problem"] = f"Some chats were not imported. {problem}"
     except Exception:  # whatever is in it
-        session()["everything_problem"] = f"{plain(name)} is not an exported chat: what comes before it was imported."
+        session()["everything_problem"] = f"{plain(name)} is not an exported chat, or one too large: {before}."
 
 
 def _delete(owner: str) -> None:

@@ -49,6 +49,9 @@ class History(StreamlitChatMessageHistory):
     def save(self, message: BaseMessage) -> None:
         """Keep a change of this message."""
 
+    def save_later(self, message: BaseMessage) -> None:
+        """Keep a change of this message, at the next run of the page; may be called in any thread."""
+
     def show(self, version: Sequence[BaseMessage]) -> None:
         """Put another version in the place of the last question and its answer."""
         self.messages[-2:] = version

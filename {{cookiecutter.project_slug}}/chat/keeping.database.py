@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from chat import store
 from chat.errors import ChatError
 from chat.history import History
-from chat.message import state_of
+from chat.message import says_something, state_of
 from chat.store import Row, Stored
 from chat.writer import WRITE_SECONDS, writer
 from server.gate import watch_for_events
@@ -91,9 +91,12 @@ class StoredHistory(History):
             self._store()
 
     def save(self, message: BaseMessage) -> None:
-        self._changed.append(message)
+        self.save_later(message)
         with self._trying():
             self._save()
+
+    def save_later(self, message: BaseMessage) -> None:
+        self._changed.append(message)
 
     def show(self, version: Sequence[BaseMessage]) -> None:
         super().show(version)
@@ -186,7 +189,7 @@ def _versions(last: list[Stored]) -> dict[str | None, list[list[BaseMessage]]]:
     for one in last:
         pairs.setdefault(one.row.version, []).append(one)
     whole = [pair for pair in pairs.values() if len(pair) == 2]
-    worth_showing = [pair for pair in whole if pair[1].shown or pair[1].message.text]
+    worth_showing = [pair for pair in whole if pair[1].shown or says_something(pair[1].message)]
     return {pair[0].message.id: [[one.message for one in pair] for pair in worth_showing] for pair in whole[:1]}
 
 

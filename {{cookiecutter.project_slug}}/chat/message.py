@@ -46,6 +46,11 @@ def is_answer(message: BaseMessage) -> bool:
     return "status" in message.response_metadata
 
 
+def says_something(answer: BaseMessage) -> bool:
+    """Say whether there is more to an answer than how it has ended."""
+    return bool(answer.text or state_of(answer).get("steps"))
+
+
 def notes_of(answer: BaseMessage) -> list[str]:
     """Return what is said of how an answer has ended, other than by an error."""
     state = state_of(answer)

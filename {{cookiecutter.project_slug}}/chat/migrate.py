@@ -19,7 +19,7 @@ def migrate(engine: sa.Engine) -> bool:
     Several processes may begin at once, so each waits for the one before it.
 
     Parameters:
-        engine: The way to the database.
+        engine: The database's.
     """
     config = Config()
     config.set_main_option("script_location", str(ROOT / "migrations").replace("%", "%%"))
@@ -43,4 +43,4 @@ if __name__ == "__main__":  # before a new version's first replica starts, say
     try:
         store.engine()
     except Exception as error:
-        sys.exit(f"The database was not brought up to date: {error}")
+        sys.exit(f"The database could not be migrated: {error}")

@@ -29,7 +29,8 @@ def build_model(settings: dict[str, Any], key: str, made: dict[tuple[str, str], 
     description = json.dumps([settings["model"], settings.get("environment", {})]), key
     if description not in made:
         with _lock:
-            made[description] = _build(settings["model"], settings.get("environment", {}), key)
+            if description not in made:  # somebody else may have waited for the same one
+                made[description] = _build(settings["model"], settings.get("environment", {}), key)
     return made[description]
 
 

@@ -97,7 +97,7 @@ async def server_tools(settings: Mapping[str, Any]) -> dict[str, Tool]:
                 await server.known.wait()
     for server in servers:
         if not server.known.is_set():
-            server.problem = f"The MCP server {server.name} does not answer: its tools can be used once it does."
+            server.problem = f"The MCP server {server.name} is not responding: its tools can be used once it does."
             server.known.set()
     return {tool.name: tool for server in servers for tool in server.tools}
 

@@ -48,7 +48,7 @@ def _parse(text: str) -> dict[str, Any]:
     wrong = [name for name, kind in EXPECTED.items() if not _is(values.get(name), kind)]
     wrong += ["session_key"] * (values.get("session_key") == "")
     if wrong := wrong + [name for name in TABLES if not isinstance(values.get(name, {}), dict)]:
-        raise ChatError(f"settings.toml lacks {', '.join(wrong)}, or has a wrong value there: fix it, then try again.")
+        raise ChatError(f"settings.toml has missing or wrong values: {', '.join(wrong)}. Fix them, then try again.")
     return settings
 
 

@@ -9,7 +9,6 @@ from itertools import groupby
 from pathlib import Path
 from textwrap import indent
 from typing import Any, TypedDict
-from unicodedata import category
 from uuid import uuid4
 
 import streamlit as st
@@ -26,6 +25,12 @@ ENDS = {"done": "", "failed": " failed", "denied": " was not called", "stopped":
 MAY_RUN = "Stopped, but it may still run."
 SHOWN_CHARACTERS = 5_000  # which go to the browser again with each question
 MAX_STEPS = 250  # of an imported answer
+# Source: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt (Default_Ignorable_Code_Point), and
+# what ends a line or looks like a space.
+UNSEEN = re.compile(
+    "[\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 
 class Step(TypedDict, total=False):
@@ -98,7 +103,7 @@ def _draw(step: Step, turn: Any) -> None:
             key, args = f"app.{word.lower()}.{step['id']}", (step["id"], allows)
             row.button(word, key=key, type=looks, on_click=turn.decide, args=args)
     elif status == "asks":
-        box.caption("Answer in the window where you asked: this one is served by another process.")
+        box.caption("Allow or deny this in the window where you asked: this one is served by another process.")
     with suppress(Exception):  # an import may hold any data
         _draw_data(data, box)
 
@@ -121,8 +126,7 @@ def _draw_data(data: Any, box: DeltaGenerator) -> None:
 
 def as_code(arguments: Any) -> str:
     """Return arguments as JSON in which nothing is hidden: characters that are not seen are written as codes."""
-    text = json.dumps(arguments, ensure_ascii=False, indent=1)
-    return "".join(f"\\u{ord(one):04x}" if category(one) == "Cf" else one for one in text)
+    return UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], json.dumps(arguments, ensure_ascii=False, indent=1))
 
 
 def unfold(answer: BaseMessage) -> list[BaseMessage]:

@@ -15,7 +15,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from langchain_core.messages import BaseMessage, HumanMessage, message_to_dict, messages_from_dict
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chat.errors import ChatError
@@ -23,14 +23,16 @@ from chat.message import files_of, text_of
 from chat.settings import ROOT
 from server.kept import keep
 
-AWAY = "The database with the chats cannot be reached right now: what is new here stays on this page meanwhile."
-NEWER = "The database was written by a later version of this app: update the app, then try again."
+AWAY = "The database cannot be reached right now. Keep this page open: what is new here is saved once it is back."
+REFUSED = "The database refused this, or took too long: try again, with less or with other words."
+NEWER = "The database belongs to a later version of this app: update the app, then try again."
 UNKNOWN = "There is no such chat."
 VERSION = "0001"  # the latest of migrations/versions
 UNDO_SECONDS = 3600  # for which a deleted chat can be had back
 LISTED = 50  # chats in the sidebar; a search finds the others
 TITLE_LETTERS = 60
 SECONDS = 5  # for which one waits for the database
+CANCELED = "57014"  # what PostgreSQL says of a statement that took longer
 # What libpq asks the system: a connection over which nothing comes back any more is given up.
 _PATIENCE = {"keepalives_idle": SECONDS, "keepalives_interval": 2, "keepalives_count": 3}
 _PATIENCE |= {"connect_timeout": SECONDS, "tcp_user_timeout": SECONDS * 1000}
@@ -55,6 +57,10 @@ _sql = cache(sa.text)
 
 def _run(db: sa.Connection, text: str, /, **values: Any) -> sa.CursorResult[Any]:
     return db.execute(_sql(text), values)
+
+
+class DatabaseAway(ChatError):
+    """The database cannot be reached, whatever it is asked."""
 
 
 class Row(NamedTuple):
@@ -101,7 +107,7 @@ def read_limits(settings: Mapping[str, Any]) -> Limits:
 
 
 def engine() -> sa.Engine:
-    """Return the way to the database that DATABASE_URL names, else to a file in data/; its tables are there."""
+    """Return the engine of the database that DATABASE_URL names, else of a file in data/; its tables are there."""
     address = os.environ.get("DATABASE_URL", "").strip() or f"sqlite:///{ROOT / 'data' / 'chats.db'}"
     return keep(f"database {address}", lambda: _connect(address))
 
@@ -111,7 +117,7 @@ def _connect(address: str) -> sa.Engine:
     try:
         url = sa.make_url(address)
     except ArgumentError as error:
-        raise ChatError("DATABASE_URL is not the address of a database: the README says what to set.") from error
+        raise ChatError("DATABASE_URL is not the address of a database: see README.md.") from error
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername == "sqlite" and url.database:
@@ -123,9 +129,7 @@ def _connect(address: str) -> sa.Engine:
     try:
         made = sa.create_engine(url, connect_args=patience, hide_parameters=True, pool_pre_ping=not is_file, **_POOL)
     except ModuleNotFoundError as error:
-        raise ChatError(
-            f"DATABASE_URL needs a package that is not installed ({error.name}): see the README."
-        ) from error
+        raise ChatError(f"DATABASE_URL needs a package that is not installed ({error.name}): see README.md.") from error
     event.listen(made, "connect", partial(_set_up, _SET_UP.get(made.dialect.name, ())))
     if is_file and url.database:
         event.listen(made, "checkout", partial(_check_file, url.database))
@@ -172,10 +176,12 @@ def _transaction() -> Generator[sa.Connection]:
         with engine().begin() as db:
             yield db
     except (DBAPIError, PoolTimeout, OSError) as error:
+        logging.getLogger(__name__).warning("No database: %s", type(error).__name__)  # its text may hold a message
+        if isinstance(error, DataError) or getattr(getattr(error, "orig", None), "sqlstate", "") == CANCELED:
+            raise ChatError(REFUSED) from error
         if time.monotonic() > begin + 1:
             _silence["until"] = time.monotonic() + 2
-        logging.getLogger(__name__).warning("No database: %s", type(error).__name__)  # its text may hold a message
-        raise ChatError(AWAY) from error
+        raise DatabaseAway(AWAY) from error
 
 
 def _touch(db: sa.Connection, owner: str, id: str, change: str = "", **values: Any) -> Any:
@@ -296,13 +302,13 @@ def _check(db: sa.Connection, mine: Mapping[str, Any], limits: Limits, asks: boo
         (SELECT max(position) FROM message WHERE {OF_MINE}) AS last"""
     has = _run(db, text, **mine).one()
     for number, most, sentence in (
-        (asks * (has.minute + 1), limits.questions_per_minute, "You may ask {:,} questions a minute: wait a little"),
-        (asks * (has.day + 1), limits.questions_per_day, "You may ask {:,} questions a day: wait a little"),
-        (has.chats, limits.chats, "You have {:,} chats, and can keep no more: delete one"),
-        (has.size / 2**20, limits.megabytes, "Your chats take up more than {:,} MB: delete some"),
+        (asks * (has.minute + 1), limits.questions_per_minute, "{:,} questions a minute: wait a minute"),
+        (asks * (has.day + 1), limits.questions_per_day, "{:,} questions in 24 hours: come back later"),
+        (has.chats, limits.chats, "{:,} chats: delete one"),
+        (has.size / 2**20, limits.megabytes, "{:,} MB for your chats: delete some"),
     ):
         if 0 < most < number:
-            raise ChatError(f"{sentence.format(most)}, then try again.")
+            raise ChatError(f"You have reached the limit of {sentence.format(most)}, then try again.")
     return -1 if has.last is None else has.last
 
 
@@ -426,6 +432,26 @@ def tidy(keep_days: int) -> None:
         _run(db, "DELETE FROM asked WHERE time < :day", day=now - 86400)
 
 
+#% if cookiecutter.conversations == "accounts"
+def sign_out(sign_in: str, before: float) -> None:
+    """Take note that a sign-in has ended, for as long as its cookie counts.
+
+    Parameters:
+        sign_in: What names it.
+        before: Those that ended before this time are forgotten.
+    """
+    with _transaction() as db:
+        _run(db, "DELETE FROM signed_out WHERE time < :before", before=before)
+        _run(db, "INSERT INTO signed_out (sign_in, time) VALUES (:sign_in, :now)", sign_in=sign_in, now=time.time())
+
+
+def has_signed_out(sign_in: str) -> bool:
+    """Say whether a sign-in has ended."""
+    with _transaction() as db:
+        return _run(db, "SELECT 1 FROM signed_out WHERE sign_in = :sign_in", sign_in=sign_in).first() is not None
+
+
+#% endif
 def _grows(one: BaseMessage) -> bool:
     return one.response_metadata.get("status") == "running"
 

@@ -42,7 +42,7 @@ MAX_DRAWN = 2_000_000  # characters of tables and pictures in an answer, which i
 PIECES = 500  # of an answer, kept until it is known whether there are calls in them
 NO_JSON = "(no JSON)"  # what arguments that are none stand under
 NO_MORE = "Not called: these were too many calls for one answer. Answer with what you have."
-NO_END = "The model went on to call tools, so the answer ends here: see tools.rounds in settings.toml."
+NO_END = "The answer ends here: it has reached the limit of calls, which is tools.rounds in settings.toml."
 
 
 class ToolTurn(Turn):
@@ -112,6 +112,10 @@ class ToolTurn(Turn):
             results = [ToolMessage(text, tool_call_id=call["id"]) for call, text in zip(calls, texts, strict=True)]
             work += [_to_send_back(said, calls), *results]
         self._state["ended"] = NO_END
+
+    def _let_go(self) -> None:
+        super()._let_go()
+        self._pieces = []
 
     async def _ask_once(
         self, ask: Callable[[list[BaseMessage]], Awaitable[None]], messages: list[BaseMessage], work: list[BaseMessage]
@@ -194,7 +198,7 @@ class ToolTurn(Turn):
         self._asked[step["id"]] = asked = asyncio.get_running_loop().create_future()
         self._change(step, status="asks")
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds or None):
                 if await asked:
                     self._change(step, status="running")
                     return ""

@@ -70,7 +70,7 @@ class Tool:
     async def run(self, arguments: dict[str, Any], seconds: float) -> Any:
         """Return what the function returns; whatever else it does is an Exception."""
         try:
-            async with asyncio.timeout(seconds) as limit:
+            async with asyncio.timeout(seconds or None) as limit:
                 if self.ends_at_once:
                     return await _named_if_late(self.name, self.call(**arguments))
                 return await in_thread(self.call, **arguments)
@@ -150,8 +150,9 @@ async def in_thread(function: Callable[..., Returned], /, *args: Any, **argument
     def run() -> None:
         try:
             future.set_result(function(*args, **arguments))
-        except BaseException as error:  # SystemExit would end the loop's thread
-            future.set_exception(error if isinstance(error, Exception) else RuntimeError(type(error).__name__))
+        except BaseException as error:  # SystemExit would end the loop's thread, and no future takes StopIteration
+            ordinary = isinstance(error, Exception) and not isinstance(error, StopIteration)
+            future.set_exception(error if ordinary else RuntimeError(type(error).__name__))
 
     threading.Thread(target=contextvars.copy_context().run, args=(run,), name="tool", daemon=True).start()
     return await asyncio.wrap_future(future)
@@ -277,7 +278,8 @@ def _passage(value: Any) -> dict[str, str] | None:
 
 
 def _are_columns(names: Any, rows: list[dict[str, Any]]) -> bool:
-    return bool(names) and all(name in rows[0] for name in (names if isinstance(names, list) else [names]))
+    named = names if isinstance(names, list) else [names]
+    return bool(named) and all(isinstance(name, str) and name in rows[0] for name in named)
 
 
 def _picture(data: bytes) -> dict[str, str] | None:

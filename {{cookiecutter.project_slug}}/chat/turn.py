@@ -81,7 +81,7 @@ class Turn:
 
     def follow(self) -> Iterator[str]:
         """Yield the answer so far, at once and each time something has changed, until it ends or the page has to."""
-        shown, event_waits = None, watch_for_events(self._changed)
+        shown, event_waits, self._browser_is_there = None, watch_for_events(self._changed), watch_for_browser()
         while True:
             running, visible = self.running, self._visible()  # in this order: an answer that has ended is whole
             if visible != shown:
@@ -143,8 +143,12 @@ class Turn:
         finally:  # whatever else ends it, no page waits for it for ever
             self._end("failed", error="The answer was interrupted: try again.")
             self._chat.history.follow(self)
-            self._earlier = []  # they may be many, and the session keeps its turns
-            vars(self).pop("_deadline", None)  # it holds the task, and that all it worked with
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Drop what the answer no longer needs, now that it has ended: the session keeps its turns."""
+        self._earlier, self._words, self._thoughts = [], StringIO(), StringIO()
+        vars(self).pop("_deadline", None)  # it holds the task, and that all it worked with
 
     def _failure(self, error: Exception) -> dict[str, Any]:
         """Return what is to be said of a failed answer, and see to it that what was refused is not sent again."""
@@ -155,6 +159,7 @@ class Turn:
             for question, answer in pairwise(self._earlier):
                 if has_media(question):
                     state_of(answer)["refused"] = True
+                    self._chat.history.save_later(answer)
         return {"error": sentence, "refused": refused, "unsent": isinstance(error, Refusal)}
 
     async def _answer(self) -> None:
@@ -282,7 +287,8 @@ def start(question: HumanMessage, chat: Chat, problem: ChatError | None = None) 
         turn.stop()
     most = chat.settings["questions_per_minute"]
     if most and sum(time.monotonic() - turn.begun < 60 for turn in turns_of_session()) >= most:
-        problem = problem or ChatError(f"A session may ask {most} questions a minute: wait a minute, then try again.")
+        said = f"You have reached the limit of {most} questions a minute: wait a minute, then try again."
+        problem = problem or ChatError(said)
     question.id = question.id or str(uuid4())
     #% if cookiecutter.tools != "none"
     from chat.tool_turn import ToolTurn as Turn  # not at the top: it is made of this one

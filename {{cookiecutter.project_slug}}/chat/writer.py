@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 from chat import store
-from chat.store import Row
+from chat.errors import ChatError
+from chat.store import DatabaseAway, Row
 from server.kept import keep
 from server.loop import loop
 
@@ -47,12 +48,16 @@ class Writer:
                     await self._wrote([each])
 
     async def _wrote(self, turns: Sequence[tuple[Row, Any]]) -> bool:
-        """Say whether these are written; else the next beat tries again, or `close` does, for Python ends."""
+        """Say whether these can be written; while the database is away, the next beat tries again, or `close` does."""
         try:
             answers = [(row, *turn.snapshot()) for row, turn in turns]
             stopped = await asyncio.to_thread(store.write, answers) if answers else ()
+        except DatabaseAway:
+            return True
         except Exception as error:
-            logging.getLogger(__name__).warning("Answers are not stored: %s", type(error).__name__)
+            logging.getLogger(__name__).warning("Answers cannot be stored: %s", type(error).__name__)
+            if len(turns) == 1 and not (turns[0][1].running or isinstance(error, ChatError)):  # nor will it be later
+                self.turns.pop(turns[0][0], None)
             return False
         for row, goes_on, written in answers:
             if goes_on and row in stopped:
@@ -70,5 +75,5 @@ class Writer:
 
 
 def writer() -> Writer:
-    """Return the one of this process."""
+    """Return this process's writer."""
     return keep("writer", Writer)

@@ -19,7 +19,7 @@ from chat.session import Chat, session
 from server.visitor import visitor
 
 UNTITLED = "Untitled chat"
-NOT_FOUND = "There is no such chat: it may have been deleted, or the link is incomplete. You can begin a new one here."
+NOT_FOUND = "This chat was not found: it may have been deleted, or the link is incomplete. Start a new one here."
 # For so long, an event may come that the browser sent before it learned of its new address.
 LATE_SECONDS = 2
 STYLE_AND_SCRIPT = Path(__file__).with_suffix(".html")
@@ -108,7 +108,7 @@ def choose(chat: Chat) -> None:
         elif text and not chats.titles:
             note.caption("Nothing found.")
         elif len(chats.titles) >= store.LISTED:
-            note.caption("A search finds older ones.")
+            note.caption("Search to find older chats.")
         note.html(STYLE_AND_SCRIPT, unsafe_allow_javascript=True)
     chats.problem = ""
 

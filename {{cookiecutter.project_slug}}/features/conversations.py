@@ -55,7 +55,7 @@ def choose(chat: Chat) -> None:
             undo = ":material/undo:"
             st.button("Undo delete", key="app.undo", icon=undo, width="stretch", on_click=_undo, args=(chats,))
         note = st.container(gap=None)
-        no_more = f" This tab has started {MAX_CHATS}, and can start no more." if full else ""
+        no_more = f" You have reached the limit of {MAX_CHATS} chats in this tab." if full else ""
         note.caption(f"Chats end when the page is reloaded or the server restarts, or after 12 hours offline.{no_more}")
         note.html(STYLE_AND_SCRIPT, unsafe_allow_javascript=True)
     chat.session_key = chats.open

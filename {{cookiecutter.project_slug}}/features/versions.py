@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from chat.errors import ChatError, Refusal
 from chat.files import MAX_CHARS, name_of
-from chat.message import content_of, files_of, is_answer, state_of, text_of
+from chat.message import content_of, files_of, is_answer, says_something, state_of, text_of
 from chat.row import Row
 from chat.session import Chat
 from chat.turn import running_turn, start
@@ -94,12 +94,8 @@ def _replace(chat: Chat, content: Any, problem: ChatError | None = None) -> None
     versions = _versions(chat, question) or [[question, answer]]
     chat.history.messages[:] = earlier
     start(HumanMessage(content, id=question.id), chat, problem)
-    worth_keeping = [version for version in versions if _says_something(version[1]) or version[0].content != content]
+    worth_keeping = [version for version in versions if says_something(version[1]) or version[0].content != content]
     chat.history.versions[question.id] = [*worth_keeping, chat.history.messages[-2:]]
-
-
-def _says_something(answer: BaseMessage) -> bool:
-    return bool(answer.text or state_of(answer).get("steps"))
 
 
 def _show(chat: Chat, question: BaseMessage, number: int) -> None:

@@ -84,7 +84,7 @@ def test_each_account_has_its_own_chats_and_limits(settings: dict[str, Any]) -> 
     assert "A secret" not in labels(other)
     say(again, "Second")
     say(ada, "Third")
-    assert "You may ask 2 questions a day" in ada.error[0].value
+    assert "limit of 2 questions in 24 hours" in ada.error[0].value
     say(other, "Mine")
     assert not other.error
 
@@ -163,13 +163,14 @@ def test_the_list_of_who_may(
         ({}, "redirect_uri, cookie_secret, client_id, client_secret, server_metadata_url"),
         ({**AUTH, "client_secret": ""}, "client_secret"),
         ({**AUTH, "cookie_secret": "short"}, "a cookie_secret of at least 32 characters"),
+        ({**AUTH, "cookie_secret": 12345}, "a cookie_secret of at least 32 characters"),
         ({**NAMED, "google": {**OF_PROVIDER, "client_id": ""}}, "google.client_id"),
         ({**NAMED, "my_own": OF_PROVIDER}, "a name without _ for [auth.my_own]"),
     ],
 )
 def test_what_is_missing_is_named(auth: dict[str, Any], lacks: str) -> None:
     page = open_page(auth=auth)
-    assert f"lacks, under [auth], {lacks}. The README says" in page.error[0].value
+    assert f"lacks, under [auth], {lacks}. README.md says" in page.error[0].value
     assert_closed(page, "Try again")
 
 
@@ -179,7 +180,7 @@ def test_settings_that_cannot_be_read_let_nobody_in(monkeypatch: pytest.MonkeyPa
     (tmp_path / "settings.toml").write_text(text.replace("allowed = []", line), encoding="utf-8")
     monkeypatch.setattr("chat.settings.ROOT", tmp_path)
     page = open_page(claims())
-    assert "settings.toml lacks accounts.allowed" in page.error[0].value
+    assert "values: accounts.allowed. Fix" in page.error[0].value
     assert_closed(page, "Try again")
 
 
@@ -209,7 +210,7 @@ def test_at_another_address_than_that_of_redirect_uri_it_says_so(
     monkeypatch.setattr(st, "context", SimpleNamespace(headers={"Origin": address}, cookies={}))
     page = open_page()
     assert_closed(page, *buttons)
-    said = "" if buttons else "Signing in works at http://localhost:8501 only: open the app there."
+    said = "" if buttons else "You can sign in only at http://localhost:8501: open the app there."
     assert "".join(error.value for error in page.error) == said
 
 

@@ -378,12 +378,12 @@ def test_missing_credentials_are_one_sentence(server: ModelServer, monkeypatch: 
     ("text", "sentence"),
     [
         ("title = ", "cannot be read"),
-        ("title = 'x'", "lacks session_key"),
-        ("title = 5", "lacks title"),
+        ("title = 'x'", "values: session_key"),
+        ("title = 5", "values: title"),
         ("title = 'x'", list(EXPECTED)[-1]),
         ("image_hosts = [1]", "image_hosts"),
         ("answer_minutes = -1", "answer_minutes"),
-        ("session_key = ''", "session_key, or"),
+        ("session_key = ''", "session_key. Fix"),
     ],
 )
 def test_a_spoilt_settings_file_is_one_sentence(

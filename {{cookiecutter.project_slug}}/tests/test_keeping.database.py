@@ -1,5 +1,8 @@
 """Conversations outlive the page and the process: what is asked is stored before it is seen, an answer as it grows."""
 
+import base64
+import io
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from PIL import Image
 from sqlalchemy.exc import OperationalError
 from streamlit.testing.v1 import AppTest
 
@@ -177,6 +181,24 @@ def test_the_model_of_a_chat_comes_back(
     assert reopen(address_of(page)).selectbox[0].value == "plain"
 
 
+def test_a_file_that_was_refused_is_not_sent_after_a_reload(
+    page: AppTest, server: ModelServer, settings: dict[str, Any]
+) -> None:
+    pytest.importorskip("features.attachments")
+    if "image" not in settings["model"]["files"]:
+        pytest.skip("this provider is sent no pictures")
+    build_model(settings, server.key).profile = None
+    Image.new("RGB", (1, 1)).save(file := io.BytesIO(), "PNG")
+    page.run().chat_input[0].upload("a.png", file.getvalue(), "image/png")
+    say(page, "What is it?")
+    server.reply = Reply(status=400, code="invalid_request_error", message="could not process image")
+    say(page, "And now?").run()
+    server.reply = Reply()
+    say(reopen(address_of(page)), "Third?")
+    assert "And now?" in json.dumps(server.requests[-1])
+    assert base64.b64encode(file.getvalue()).decode() not in json.dumps(server.requests[-1])
+
+
 def test_two_tabs_keep_each_others_questions(page: AppTest, server: ModelServer) -> None:
     say(page, "First?")
     other = reopen(address_of(page))
@@ -318,7 +340,7 @@ def test_who_asks_too_much_is_told(page: AppTest, settings: dict[str, Any]) -> N
     settings["conversations"]["questions_per_day"] = 1
     say(page.run(), "First?")
     say(page, "Second?")
-    assert "You may ask 1 questions a day" in page.error[0].value
+    assert "limit of 1 questions in 24 hours" in page.error[0].value
     assert transcript(page)[-2] == ("human", "Second?")
 
 

@@ -17,7 +17,7 @@ def test_questions_a_minute(page: AppTest, server: ModelServer, settings: dict[s
     for question in ("One", "Two", "Three"):
         say(page, question)
     assert transcript(page)[-2] == ("human", "Three")
-    assert "may ask 2 questions a minute" in page.error[0].value
+    assert "limit of 2 questions a minute" in page.error[0].value
     assert len(server.requests) == 2
     settings["questions_per_minute"] = 0
     say(page.run(), "Four")

@@ -185,7 +185,7 @@ def test_a_server_that_does_not_answer_is_waited_for_once(
     hangs = "import pathlib, time\nwhile not pathlib.Path(__file__).with_name('go').exists(): time.sleep(0.01)\n"
     (tmp_path / "server.py").write_text(hangs + SERVER, encoding="utf-8")
     say(page, "Hello")
-    assert "MCP server own does not answer" in page.warning[0].value
+    assert "MCP server own is not responding" in page.warning[0].value
     monkeypatch.setattr(servers, "STARTS_WITHIN", 600)  # for which nobody waits now
     assert say(page, "Hello").chat_message[-1].markdown[-1].value == "Hello from the model."
     assert "own" not in json.dumps(server.tools())

@@ -118,7 +118,7 @@ def test_data_is_bounded() -> None:
     table = shown([{f"{number}": "x" * 1000 for number in range(100)}] * 2000)
     assert (len(table["rows"]), len(table["rows"][0])) == (1000, 50)
     assert len(table["rows"][0]["1"]) < 600
-    assert shown({"chart": "bar", "rows": [{"a": 1}], "x": "nothing", "y": ["a"]}) == {
+    assert shown({"chart": "bar", "rows": [{"a": 1}], "x": ["a", ["a"]], "y": ["a"]}) == {
         "chart": "bar", "rows": [{"a": 1}], "y": ["a"],
     }  # fmt: skip
     Image.new("1", (9000, 9000)).save(file := io.BytesIO(), "PNG")
@@ -211,8 +211,11 @@ def test_the_user_is_asked_on_the_page(page: AppTest, server: ModelServer, folde
 
 
 def test_nothing_is_hidden_in_what_is_asked() -> None:
-    assert "a\\u202etxt.exe" in as_code({"file": "a\u202etxt.exe"})
-    assert "ä 👋" in as_code({"text": "ä 👋"})
+    for unseen in "\u202e\u2028\u3164\u2800\u034f\ufe0f\U000e0041\U000e0101\x85":
+        shown = as_code({"file": f"a{unseen}txt.exe"})
+        assert shown.isascii()
+        assert json.loads(shown) == {"file": f"a{unseen}txt.exe"}
+    assert "ä 👋 日本" in as_code({"text": "ä 👋 日本"})
 
 
 def test_a_column_has_one_type() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.language_models import FakeMessagesListChatModel
+from langchain_core.messages import AIMessage, HumanMessage, ToolCall
 
 from chat.context import count_tokens
 from chat.message import state_of
@@ -38,6 +39,10 @@ def fail() -> str:
 def leave() -> str:
     """End the app."""
     raise SystemExit
+
+def no_more() -> str:
+    """Look for one where there is none."""
+    return next(iter([]))
 
 def wait() -> str:
     """Block."""
@@ -187,6 +192,14 @@ def test_a_call_is_made_once_though_nothing_makes_the_chat_short_enough(server: 
     assert runs() == [5]
 
 
+def test_a_model_that_does_not_stream_calls_tools(server: ModelServer, folder: Path) -> None:
+    said = [AIMessage("", tool_calls=[ToolCall(name="pay", args={"amount": 5}, id="1")]), AIMessage("Done.")]
+    chat = Chat(session_key="without a page", model=FakeMessagesListChatModel(responses=said))
+    chat.history.clear()
+    assert ended(ToolTurn(HumanMessage("Why?"), chat)).answer.text == "Done."
+    assert runs() == [5]
+
+
 def test_a_turn_that_fails_after_a_call_keeps_it(server: ModelServer, folder: Path) -> None:
     turn = ended(begin(server, call("pay", amount=5), Reply(status=404, code="model_not_found")))
     assert state_of(turn.answer)["status"] == "failed"
@@ -199,6 +212,7 @@ def test_a_turn_that_fails_after_a_call_keeps_it(server: ModelServer, folder: Pa
     [
         ("fail", "{}", "Error: RuntimeError: no luck"),
         ("leave", "{}", "Error: RuntimeError: SystemExit"),
+        ("no_more", "{}", "Error: RuntimeError: StopIteration"),
         ("nothing", "{}", "Error: LookupError: there is no such tool. There are: pay, fail,"),
         ("pay", '{"amount": "a lot"}', "Error: amount: Input should be a valid integer"),
         ("pay", '{"amount": 1, "how": 2}', "Error: how: Unexpected keyword argument"),
@@ -278,10 +292,10 @@ def test_endless_arguments_end(server: ModelServer, folder: Path, monkeypatch: p
 
 
 def test_a_tool_that_takes_too_long_is_ended(server: ModelServer, folder: Path, limits: dict[str, int]) -> None:
-    limits["seconds"] = 0
+    limits["seconds"] = 1
     turn = ended(begin(server, call("sleep", ("wait", "{}"), seconds=60)))
     let_go()
-    assert "more than 0 s" in steps(turn)[0]["result"]
+    assert "more than 1 s" in steps(turn)[0]["result"]
     assert "may still run" not in steps(turn)[0]["result"]
     assert "may still run" in steps(turn)[1]["result"]
     assert turn.answer.text == "Hello from the model."

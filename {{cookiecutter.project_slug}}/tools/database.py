@@ -14,6 +14,7 @@ import subprocess
 import sys
 from contextlib import closing
 from importlib import import_module
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,12 @@ def _load(connection: sqlite3.Connection, file: Path) -> None:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    return [name if name not in names[:at] else f"{name} {at + 1}" for at, name in enumerate(names)]
+    taken: dict[str, str] = {}  # SQLite takes ID and id for the same
+    for at, name in enumerate(names):
+        numbered = (f"{name} {number}" for number in count(at + 1))
+        free = next(each for each in chain([name], numbered) if each.casefold() not in taken)
+        taken[free.casefold()] = free
+    return [*taken.values()]
 
 
 def _cell(text: str) -> Any:
