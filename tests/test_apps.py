@@ -14,7 +14,6 @@ from tests.baking import PROVIDERS, QUESTIONS, UV, bake, cookiecutter, copy_app,
 from tests.conftest import some_providers
 from tests.providers_table import passed_in_docs, with_table
 
-
 # What a provider's client and server make a difference to. The rest is tested with the first three.
 OF_PROVIDER = ("attachments", "context", "errors", "key", "models", "smoke", "thinking", "turn", "usage")
 
