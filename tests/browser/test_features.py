@@ -126,7 +126,7 @@ def test_in_the_dark(chat: ChatPage, server: Any, screenshots: Path, width: str)
     chat.wait_for_the_end()
     server.reply = reply(words=("Arr! Call `sorted`, matey:\n\n```python\nbooty = sorted(chest)\n```\n",))
     chat.press("Try again")
-    expect(chat.answer).to_contain_text("Arr!")
+    expect(chat.answer).to_contain_text("booty")  # what draws code is loaded last
     chat.wait_for_the_end()
     colour = chat.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert max(map(int, re.findall(r"\d+", colour)[:3])) < 80
