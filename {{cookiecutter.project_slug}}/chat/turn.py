@@ -211,6 +211,9 @@ class Turn:
             try:
                 async for piece in pieces_of(model, messages, config, **options):
                     self._grow(piece)
+                    # Within a client, Python 3.11's `wait_for` swallows the word to end that comes with a piece.
+                    if (task := asyncio.current_task()) and task.cancelling():
+                        raise asyncio.CancelledError
                     now = time.monotonic()
                     least = AT_LEAST if self._browser_is_there() else AT_LEAST_UNSEEN
                     due = max(due, now - 1) + 1 / max(least, PIECES_PER_SECOND / max(1, len(_growing)))

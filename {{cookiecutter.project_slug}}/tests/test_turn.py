@@ -4,6 +4,9 @@ import asyncio
 import gc
 import json
 import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -11,7 +14,9 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from langchain_core.messages import HumanMessage
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.outputs import ChatGenerationChunk
 from streamlit.testing.v1 import AppTest
 
 from chat import settings as files
@@ -45,6 +50,25 @@ def test_an_answer_grows_and_ends_without_a_page(server: ModelServer) -> None:
     wait_until(lambda: not turn.running)
     assert turn.answer.text == "One two three"
     assert turn.answer.response_metadata["status"] == "complete"
+
+
+def test_stop_ends_a_request_whose_client_swallows_it(server: ModelServer) -> None:
+    ended = threading.Event()
+
+    class Swallows(FakeListChatModel):
+        async def _astream(self, *_: Any, **__: Any) -> AsyncIterator[ChatGenerationChunk]:
+            try:
+                while True:
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.sleep(0.01)
+                    yield ChatGenerationChunk(message=AIMessageChunk(content="word "))
+            finally:
+                ended.set()
+
+    turn = Turn(HumanMessage("Why?"), Chat(session_key="without a page", model=Swallows(responses=[""])))
+    wait_until(lambda: turn.answer.text)
+    turn.stop()
+    assert ended.wait(30)
 
 
 @pytest.mark.parametrize("words", [(), ("One",), ("One", " two")])
