@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.xdist_group("replicas"),
 ]
 USERS, WORDS, PAUSE = 9, 40, 0.1
-AWAY = "The database with the chats cannot be reached right now: what is new here stays on this page meanwhile."
+AWAY = "The database cannot be reached right now. Keep this page open: what is new here is saved once it is back."
 BROKE_OFF = "The answer broke off: try again."
 ASKS = """
 from chat import store

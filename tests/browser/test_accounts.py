@@ -24,7 +24,7 @@ from tests.running import free_port, run_coroutine, running
 from tests.streamlit_client import Session
 
 pytestmark = [pytest.mark.browser, pytest.mark.installs]
-ENDED = "Your sign-in has ended"
+ENDED = "You have been signed out"
 SECRETS = """
 [auth]
 redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
@@ -79,7 +79,7 @@ def sign_in(page: Page, who: str = "ada", at_the_provider: Callable[[], None] = 
     expect(account).to_be_visible()
     at_the_provider()
     account.click()
-    expect(page.get_by_text(re.compile("Signed in as|may not use"))).to_be_attached(timeout=60_000)
+    expect(page.get_by_text(re.compile("Signed in as|does not have access"))).to_be_attached(timeout=60_000)
 
 
 def sign_out(chat: ChatPage) -> None:
@@ -144,7 +144,7 @@ def test_what_is_ones_own_is_shown_while_one_is_signed_in(
 
         address = f"?{urlsplit(cats).query}"
         bob = place.sign_in(browser.new_context(**WIDTHS[width]).new_page(), "bob", address)
-        expect(bob.errors).to_contain_text("There is no such chat")
+        expect(bob.errors).to_contain_text("This chat was not found")
         with bob.sidebar():
             bob.page.get_by_placeholder("Search").fill("cats")
             bob.page.keyboard.press("Enter")
@@ -211,10 +211,10 @@ def test_a_sign_in_that_fails_leads_back_and_says_so(page: Page, place: Place, s
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("button", name="Deny").click()
         assert_closed(page)
-        expect(page.get_by_test_id("stAlert")).to_contain_text("was not completed")
+        expect(page.get_by_test_id("stAlert")).to_contain_text("You were not signed in")
         page.screenshot(path=screenshots / "sign-in-failed-desktop.png", animations="disabled")
         page.goto(f"http://localhost:{place.port}")
-        expect(page.get_by_test_id("stAlert").last).to_contain_text(f"works at {place.url} only")
+        expect(page.get_by_test_id("stAlert").last).to_contain_text(f"sign in only at {place.url}")
     place.provider = free_port()  # where nobody is
     with place.open():
         page.goto(place.url)
@@ -222,7 +222,7 @@ def test_a_sign_in_that_fails_leads_back_and_says_so(page: Page, place: Place, s
         with page.expect_response("**/auth/login?*") as answer:
             page.get_by_role("button", name="Sign in").click()
         assert answer.value.status == 302
-        expect(page.get_by_test_id("stAlert")).to_contain_text("was not completed", timeout=60_000)
+        expect(page.get_by_test_id("stAlert")).to_contain_text("You were not signed in", timeout=60_000)
         assert_closed(page)
 
 

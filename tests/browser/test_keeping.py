@@ -103,7 +103,7 @@ def test_a_chat_is_found_again(
         stranger = browser.new_context()
         theirs = ChatPage(stranger.new_page(), port)
         theirs.page.goto(dogs)
-        expect(theirs.errors).to_contain_text("There is no such chat")
+        expect(theirs.errors).to_contain_text("This chat was not found")
         expect(theirs.messages).to_have_count(1)
         expect(theirs.page.get_by_text("dogs")).to_have_count(0)
         stranger.close()
