@@ -101,7 +101,7 @@ def test_a_session_may_begin_so_many(page: AppTest, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(conversations, "MAX_CHATS", 2)
     say(page, "First")
     press(page, "New chat")
-    assert "can start no more" in str([caption.value for caption in page.sidebar.caption])
+    assert "limit of 2 chats" in str([caption.value for caption in page.sidebar.caption])
     say(page, "Second")
     assert next(button for button in page.button if button.label == "New chat").disabled
     for _ in range(2):  # the last one stays
