@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 import streamlit as st
 
 from chat import store
@@ -29,6 +30,8 @@ REFUSED = "{who} does not have access to this app: sign out to use another accou
 CHANNEL = "(window.signIn ??= new BroadcastChannel('sign-in'))"
 LISTEN = f"<script>{CHANNEL}.onmessage = () => location.reload()</script>"
 TELL = f"<script>{CHANNEL}.postMessage('ended')</script>"
+
+signed_out = sa.table("signed_out", *map(sa.column, ("sign_in", "time")))
 
 
 def admit(settings: Mapping[str, Any]) -> None:
@@ -107,8 +110,8 @@ def _may_use(claims: Mapping[str, Any], allowed: list[str]) -> bool:
 def _has_ended(claims: Mapping[str, Any], ends: float, allowed: list[str]) -> bool:
     if not claims or time.time() >= ends or not _may_use(claims, allowed):
         return True
-    with suppress(ChatError):  # without a database, there is nothing to be seen or kept
-        return store.has_signed_out(_key(claims))
+    with suppress(ChatError), store.transaction() as db:  # without one, there is nothing to be seen or kept
+        return db.scalar(sa.select(signed_out.c.time).where(signed_out.c.sign_in == _key(claims))) is not None
     return False
 
 
@@ -119,6 +122,8 @@ def _key(claims: Mapping[str, Any]) -> str:
 
 def _sign_out(claims: Mapping[str, Any]) -> None:
     """End a sign-in in all tabs, and for whoever has a copy of the cookie."""
-    with suppress(ChatError):
-        store.sign_out(_key(claims), before=time.time() - COOKIE_SECONDS)
+    now = time.time()
+    with suppress(ChatError), store.transaction() as db:
+        db.execute(sa.delete(signed_out).where(signed_out.c.time < now - COOKIE_SECONDS))
+        db.execute(sa.insert(signed_out).values(sign_in=_key(claims), time=now))
     st.logout()

@@ -89,7 +89,7 @@ def _import(owner: str, settings: dict[str, Any], read: Read) -> None:
     except ChatError as problem:
         session()["everything_problem"] = f"Some chats were not imported. {problem}"
     except Exception:  # whatever is in it
-        session()["everything_problem"] = f"{plain(name)} is not an exported chat, or one too large: {before}."
+        session()["everything_problem"] = f"{plain(name)} is not an exported chat, or is too large: {before}."
 
 
 def _delete(owner: str) -> None:

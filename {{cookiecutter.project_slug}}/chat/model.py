@@ -29,7 +29,7 @@ def build_model(settings: dict[str, Any], key: str, made: dict[tuple[str, str], 
     description = json.dumps([settings["model"], settings.get("environment", {})]), key
     if description not in made:
         with _lock:
-            if description not in made:  # somebody else may have waited for the same one
+            if description not in made:  # another page may just have made it
                 made[description] = _build(settings["model"], settings.get("environment", {}), key)
     return made[description]
 

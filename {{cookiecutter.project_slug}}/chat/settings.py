@@ -43,8 +43,8 @@ def read_settings() -> dict[str, Any]:
 @functools.lru_cache(maxsize=1)
 def _parse(text: str) -> dict[str, Any]:
     settings = tomllib.loads(text)
-    tables = {name: value for name, value in settings.items() if isinstance(value, dict)}
-    values = settings | {f"{table}.{name}": value for table in tables for name, value in tables[table].items()}
+    tables = [(name, table) for name, table in settings.items() if isinstance(table, dict)]
+    values = settings | {f"{name}.{entry}": value for name, table in tables for entry, value in table.items()}
     wrong = [name for name, kind in EXPECTED.items() if not _is(values.get(name), kind)]
     wrong += ["session_key"] * (values.get("session_key") == "")
     if wrong := wrong + [name for name in TABLES if not isinstance(values.get(name, {}), dict)]:

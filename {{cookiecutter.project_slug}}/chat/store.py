@@ -36,7 +36,7 @@ CANCELED = "57014"  # what PostgreSQL says of a statement that took longer
 # What libpq asks the system: a connection over which nothing comes back any more is given up.
 _PATIENCE = {"keepalives_idle": SECONDS, "keepalives_interval": 2, "keepalives_count": 3}
 _PATIENCE |= {"connect_timeout": SECONDS, "tcp_user_timeout": SECONDS * 1000}
-# Connections are kept: making one takes longer than a turn needs it.
+# Connections are kept: making one takes longer than what a turn does with it.
 _POOL: Any = {"pool_size": 10, "max_overflow": 0, "pool_use_lifo": True, "pool_timeout": SECONDS}
 _SET_UP = {
     "sqlite": ("PRAGMA journal_mode = WAL", "PRAGMA foreign_keys = ON", "PRAGMA secure_delete = ON"),
@@ -169,7 +169,8 @@ _silence = {"until": 0.0}
 
 
 @contextmanager
-def _transaction() -> Generator[sa.Connection]:
+def transaction() -> Generator[sa.Connection]:
+    """Begin a transaction; raise a ChatError if the database cannot be reached or refuses something."""
     begin = time.monotonic()
     try:
         _check_silence()
@@ -192,7 +193,7 @@ def _touch(db: sa.Connection, owner: str, id: str, change: str = "", **values: A
 
 def revision(owner: str, id: str) -> int | None:
     """Return which revision of a conversation is the latest, or None if the owner has no such conversation."""
-    with _transaction() as db:
+    with transaction() as db:
         text = f"SELECT revision FROM conversation WHERE {MINE} AND deleted IS NULL"
         return _run(db, text, owner=owner, id=id).scalar()
 
@@ -209,7 +210,7 @@ def load(owner: str, id: str, most: int | None = None, before: int | None = None
     mine = {"owner": owner, "id": id}
     length = f"(SELECT max(position) + 1 FROM message WHERE {OF_MINE}) AS length"
     wanted = "position >= :begin AND position < :end AND (shown OR position >= :last)"
-    with _transaction() as db:
+    with transaction() as db:
         text = f"SELECT revision, name, first, CAST(kept AS TEXT) AS kept, {length} FROM conversation WHERE {MINE}"
         if not (one := _run(db, f"{text} AND deleted IS NULL", **mine).first()):
             return None
@@ -257,7 +258,7 @@ def add(
     asks = any(map(_grows, messages))  # else it was imported, or could not be stored when it was asked
     change = ", changed = :now, deleted = NULL, kept = :kept, size = size + :size"
     values: dict[str, Any] = {**mine, "kept": json.dumps(kept), "size": sum(len(row["data"]) for row in rows)}
-    with _transaction() as db:
+    with transaction() as db:
         touched = _touch(db, change=change, **values)
         if not touched:  # it is new; another tab may make it at the same moment
             text = "INSERT INTO conversation (id, owner, name, first, text, kept, revision, size, changed)"
@@ -303,7 +304,7 @@ def _check(db: sa.Connection, mine: Mapping[str, Any], limits: Limits, asks: boo
     has = _run(db, text, **mine).one()
     for number, most, sentence in (
         (asks * (has.minute + 1), limits.questions_per_minute, "{:,} questions a minute: wait a minute"),
-        (asks * (has.day + 1), limits.questions_per_day, "{:,} questions in 24 hours: come back later"),
+        (asks * (has.day + 1), limits.questions_per_day, "{:,} questions in 24 hours: wait a few hours"),
         (has.chats, limits.chats, "{:,} chats: delete one"),
         (has.size / 2**20, limits.megabytes, "{:,} MB for your chats: delete some"),
     ):
@@ -321,7 +322,7 @@ def write(answers: Sequence[tuple[Row, bool, BaseMessage]]) -> set[Row]:
     stopped = set()
     text = f"UPDATE message SET text = :text, data = :data, beat = :beat WHERE {AT}"
     text += " AND (:ended OR coalesce(beat, 1) > 0)"
-    with _transaction() as db:
+    with transaction() as db:
         for row, goes_on, answer in sorted(answers, key=lambda each: each[0]):
             columns = _to_columns(answer, {})
             if not goes_on:  # first the conversation, as everywhere, else two could wait for each other
@@ -334,7 +335,7 @@ def write(answers: Sequence[tuple[Row, bool, BaseMessage]]) -> set[Row]:
 
 def save(row: Row, changed: BaseMessage) -> int | None:
     """Write a message that has been changed; return its conversation's revision."""
-    with _transaction() as db:
+    with transaction() as db:
         touched = _touch(db, row.owner, row.id)
         text = f"UPDATE message SET text = :text, data = :data WHERE {AT}"
         _run(db, text, **row._asdict(), **_to_columns(changed, {}))
@@ -343,7 +344,7 @@ def save(row: Row, changed: BaseMessage) -> int | None:
 
 def look(row: Row) -> Stored | None:
     """Return an answer as it stands in the store."""
-    with _transaction() as db:
+    with transaction() as db:
         text = f"SELECT shown, beat, CAST(data AS TEXT) AS data FROM message WHERE {AT}"
         found = _run(db, text, **row._asdict()).first()
     if not found:
@@ -353,13 +354,13 @@ def look(row: Row) -> Stored | None:
 
 def stop(row: Row) -> None:
     """Ask whoever lets an answer grow to stop it: the time of its last beat gets a minus sign."""
-    with _transaction() as db:
+    with transaction() as db:
         _run(db, f"UPDATE message SET beat = -abs(beat) WHERE {AT}", **row._asdict())
 
 
 def show(row: Row) -> int | None:
     """Show one version of a question and its answer, and no other; return the conversation's revision."""
-    with _transaction() as db:
+    with transaction() as db:
         touched = _touch(db, row.owner, row.id)
         text = f"UPDATE message SET shown = (version = :version) WHERE {OF_MINE} AND position >= :position"
         _run(db, f"{text} AND position <= :position + 1", **row._asdict())
@@ -378,7 +379,7 @@ def chats(owner: str, text: str = "") -> list[tuple[str, str, float | None]]:
     hit = f"AND (conversation.text LIKE :text ESCAPE '~' OR EXISTS ({said}))" if text else ""
     pattern = re.sub("([~%_])", r"~\1", text.casefold())
     values = {"owner": owner, "text": f"%{pattern}%", "since": time.time() - UNDO_SECONDS, "most": LISTED}
-    with _transaction() as db:
+    with transaction() as db:
         listed = _run(db, f"{mine} IS NULL {hit} ORDER BY changed DESC LIMIT :most", **values).all()
         deleted = _run(db, f"{mine} > :since ORDER BY deleted DESC LIMIT :most", **values).all()
     return [(row.id, row.name or row.first, row.deleted) for row in [*listed, *deleted]]
@@ -386,36 +387,36 @@ def chats(owner: str, text: str = "") -> list[tuple[str, str, float | None]]:
 
 def rename(owner: str, id: str, name: str) -> None:
     """Give a conversation a name; "" stands for its first question."""
-    with _transaction() as db:
+    with transaction() as db:
         _touch(db, owner, id, ", name = :name, text = :text", name=name, text=name.casefold())
 
 
 def delete(owner: str, id: str) -> None:
     """Delete a conversation, which can be undone for a while."""
-    with _transaction() as db:
+    with transaction() as db:
         _touch(db, owner, id, ", deleted = :now", now=time.time())
 
 
 def restore(owner: str, id: str, limits: Limits) -> None:
     """Bring a deleted conversation back; raise a ChatError if its owner would have too much."""
-    with _transaction() as db:
+    with transaction() as db:
         if _touch(db, owner, id, ", deleted = NULL"):
             _check(db, {"owner": owner, "id": id, "now": time.time()}, limits, asks=False)
 
 
 def sizes(owner: str) -> dict[str, int]:
     """Return the ids of all conversations of an owner, the oldest first, and how many characters each takes."""
-    with _transaction() as db:
+    with transaction() as db:
         text = "SELECT id, size FROM conversation WHERE owner = :owner AND deleted IS NULL ORDER BY changed"
         return {row.id: row.size for row in _run(db, text, owner=owner)}
 
 
 def forget(owner: str, id: str = "") -> None:
     """Delete a conversation for good, or all that an owner has: one after another, so that nobody waits for long."""
-    with _transaction() as db:
+    with transaction() as db:
         ids = [id] if id else _run(db, "SELECT id FROM conversation WHERE owner = :owner", owner=owner).scalars().all()
     for each in ids:
-        with _transaction() as db:
+        with transaction() as db:
             _run(db, f"DELETE FROM conversation WHERE {MINE}", owner=owner, id=each)
 
 
@@ -427,31 +428,11 @@ def tidy(keep_days: int) -> None:
     """
     now = time.time()
     old = now - keep_days * 86400 if keep_days else 0
-    with _transaction() as db:
+    with transaction() as db:
         _run(db, "DELETE FROM conversation WHERE deleted < :undo OR changed < :old", undo=now - UNDO_SECONDS, old=old)
         _run(db, "DELETE FROM asked WHERE time < :day", day=now - 86400)
 
 
-#% if cookiecutter.conversations == "accounts"
-def sign_out(sign_in: str, before: float) -> None:
-    """Take note that a sign-in has ended, for as long as its cookie counts.
-
-    Parameters:
-        sign_in: What names it.
-        before: Those that ended before this time are forgotten.
-    """
-    with _transaction() as db:
-        _run(db, "DELETE FROM signed_out WHERE time < :before", before=before)
-        _run(db, "INSERT INTO signed_out (sign_in, time) VALUES (:sign_in, :now)", sign_in=sign_in, now=time.time())
-
-
-def has_signed_out(sign_in: str) -> bool:
-    """Say whether a sign-in has ended."""
-    with _transaction() as db:
-        return _run(db, "SELECT 1 FROM signed_out WHERE sign_in = :sign_in", sign_in=sign_in).first() is not None
-
-
-#% endif
 def _grows(one: BaseMessage) -> bool:
     return one.response_metadata.get("status") == "running"
 

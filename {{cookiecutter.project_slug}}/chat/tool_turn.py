@@ -42,7 +42,7 @@ MAX_DRAWN = 2_000_000  # characters of tables and pictures in an answer, which i
 PIECES = 500  # of an answer, kept until it is known whether there are calls in them
 NO_JSON = "(no JSON)"  # what arguments that are none stand under
 NO_MORE = "Not called: these were too many calls for one answer. Answer with what you have."
-NO_END = "The answer ends here: it has reached the limit of calls, which is tools.rounds in settings.toml."
+NO_END = "The answer ends here: it has reached the limit of tool calls (tools.rounds in settings.toml)."
 
 
 class ToolTurn(Turn):

@@ -211,7 +211,7 @@ class Turn:
             try:
                 async for piece in pieces_of(model, messages, config, **options):
                     self._grow(piece)
-                    # Within a client, Python 3.11's `wait_for` swallows the word to end that comes with a piece.
+                    # In a client, Python 3.11's `wait_for` swallows a cancellation that arrives together with a piece.
                     if (task := asyncio.current_task()) and task.cancelling():
                         raise asyncio.CancelledError
                     now = time.monotonic()

@@ -79,7 +79,7 @@ def test_what_is_no_export_says_so(page: AppTest, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(everything, "PART", 10)
     imported(page, data)
     before = "only the chats before it were imported" if spoil == "no chat" else "nothing was imported"
-    assert f"is not an exported chat, or one too large: {before}." in page.error[0].value
+    assert f"is not an exported chat, or is too large: {before}." in page.error[0].value
     assert [title for _, title, _ in store.chats(visitor())] == (["First?"] if spoil == "no chat" else [])
 
 
