@@ -23,6 +23,9 @@ SECRETS = {"auth": dict.fromkeys(AUTH, "http://localhost:8501/oauth2callback")}
 #% endif
 TURNS = f"""
 from streamlit.testing.v1 import AppTest
+#% if cookiecutter.conversations != "session"
+from chat.writer import writer
+#% endif
 
 page = AppTest.from_file("page.py", default_timeout=60).run()
 #% if cookiecutter.conversations == "accounts"
@@ -31,6 +34,9 @@ page.run()
 #% endif
 for question in {list(REPLIES)}:
     page.chat_input[0].set_value(question).run()
+#% if cookiecutter.conversations != "session"
+writer().close()  # as the server does at its end
+#% endif
 """
 
 
