@@ -42,7 +42,7 @@ class SmokeTestFailed(Exception):
 def keep_what_was_chosen(answers: dict) -> None:
     """Walk the table `_optional`: remove the files of what was not chosen, and folders that this leaves empty.
 
-    One that was chosen and has its row's first choice in its name, as history.database.py, takes history.py's place.
+    One that was chosen and has its row's first choice in its name, as keeping.database.py, takes keeping.py's place.
 
     Parameters:
         answers: Cookiecutter's context; a row is "question=choice,another choice": [paths].
@@ -69,7 +69,7 @@ def is_update(answers: dict) -> bool:
     if "_output_dir" in answers:
         return False
     temporary = Path(tempfile.gettempdir()).resolve()
-    return PROJECT.parent.parent == temporary and any(temporary.glob("*/repo/hooks/post_gen_project.py"))
+    return PROJECT.resolve().parent.parent == temporary and any(temporary.glob("*/repo/hooks/post_gen_project.py"))
 
 
 @contextmanager
@@ -134,13 +134,12 @@ def check_place(log: Path, uv: str | Path) -> None:
     Raises:
         StepFailed: It is one, or uv cannot tell.
     """
-    problem = f"`{uv} workspace dir` fails; it takes uv 0.10 or later (pip install --upgrade uv)"
-    said = run(log, problem, uv, "workspace", "dir")
+    problem = f"`{uv} workspace dir` fails; if uv is older than 0.10, upgrade it the way you installed it"
+    said = run(log, problem, uv, "workspace", "dir", "--color", "never")
     workspace, project = Path(said.strip().rpartition("\n")[2]).resolve(), PROJECT.resolve()
     if workspace != project:
-        table = f"[tool.uv.workspace] in {workspace / 'pyproject.toml'}"
-        exclude = f'exclude = ["{project.relative_to(workspace).as_posix()}"]'
-        advice = f"Move the folder out of there, or write {exclude} under {table}."
+        table = f"[tool.uv.workspace] of {workspace / 'pyproject.toml'}"
+        advice = f'Move the folder out of there, or add "{project.relative_to(workspace).as_posix()}" to `exclude` in {table}.'
         raise StepFailed(f"it lies in the uv workspace {workspace}, whose packages uv would change", advice)
 
 
@@ -153,6 +152,8 @@ def install(log: Path, uv: str | Path) -> None:
     problem = "it could not be installed"
     with step("Installing the app's packages (seconds if they are in uv's cache, else about 200 MB to download)"):
         check_place(log, uv)
+        if VENV.is_symlink():
+            raise StepFailed("its .venv is a link to an environment elsewhere", "Remove that link first.")
         try:
             if VENV_IS_OURS:
                 run(log, problem, uv, "venv", "--relocatable", "--python", sys.executable, VENV)
@@ -198,6 +199,11 @@ def count(report: Path, what: str) -> int:
     return int(ElementTree.parse(report).getroot()[0].attrib[what])
 
 
+def quoted(path: Path) -> str:
+    """Return a path as a shell takes it."""
+    return f'"{path}"' if os.name == "nt" else shlex.quote(str(path))
+
+
 def say_not_verified(log: Path, error: Exception) -> None:
     """Print why the app could not be tried, and what to do."""
     problem, printed = error.args if isinstance(error, StepFailed) else ("it could not be tested", str(error))
@@ -205,7 +211,7 @@ def say_not_verified(log: Path, error: Exception) -> None:
     print(f"\n{PROJECT}\nNOT VERIFIED: the app was generated, but {problem}:")
     print(*last, sep="\n", end="\n\n")
     print(f"Once that is fixed, run this (the full log is {log}):\n")
-    print(f"    cd {shlex.quote(str(PROJECT))}\n    uv run pytest -m smoke\n")
+    print(f"    cd {quoted(PROJECT)}\n    uv run pytest -m smoke\n")
     if not shutil.which("uv"):
         print("(uv comes with: pip install uv)")
 
@@ -216,7 +222,7 @@ def say_next() -> None:
     start = streamlit if VENV.exists() and not shutil.which("uv") else "uv run streamlit"
     if not VENV.exists() and not shutil.which("uv"):
         print("You need uv to start it: https://docs.astral.sh/uv/getting-started/installation/")
-    print(f"\n    cd {shlex.quote(str(PROJECT))}\n    {start} run app.py\n")
+    print(f"\n    cd {quoted(PROJECT)}\n    {start} run app.py\n")
 
 
 def main() -> int:
@@ -250,7 +256,8 @@ def main() -> int:
     except Exception as error:  # only a smoke test that failed may cost the app
         say_not_verified(log, error)
         return 0
-    log.unlink()
+    with suppress(OSError):  # on Windows, something else may have it open
+        log.unlink()
     print(f"\n{PROJECT}\nVERIFIED: the app works on this machine ({passed} passed). Next:")
     say_next()
     return 0

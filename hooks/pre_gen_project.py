@@ -1,6 +1,7 @@
 """Are the answers usable? Names all problems at once, one line each; if there is any, nothing is generated."""
 
 import json
+import os
 import re
 import sys
 import unicodedata
@@ -34,8 +35,11 @@ def find_problems(answers: dict) -> list[str]:
         answers: Cookiecutter's context.
     """
     if is_of_another_template(answers):
-        return ["they carry the tables of another version of this template: answer anew, without --replay"]
+        return ["they are of another version of this template: answer the questions again, without --replay"]
     problems = []
+    if there := [path for path in not_chosen(answers) if os.path.lexists(path)]:
+        named = ", ".join(there[:3]) + (", …" if there[3:] else "")
+        problems.append(f"the folder already has {named}, which this app is made without: move it away first")
 
     def check(question: str, bad: bool, why: str) -> None:
         if bad:
@@ -81,14 +85,20 @@ def find_problems(answers: dict) -> list[str]:
     tools = answers["tools"]
     known = "none", "files", "files and MCP servers"
     check("tools", tools not in known, f"is not one of {', '.join(known)}")
-    check("tools", provider == "local" and tools in known[1:], "is not for the built-in model, which calls none")
+    check("tools", provider == "local" and tools in known[1:], "cannot be used with the built-in model")
 
     smoke_test = answers["smoke_test"]
     if smoke_test in ("yes", "no"):  # from a Cookiecutter below 2.4, which does not run pre_prompt
-        problems.append(f"smoke_test {smoke_test!a} needs Cookiecutter 2.7 or later; for example: upgrade it")
+        problems.append(f"smoke_test {smoke_test!a} needs Cookiecutter 2.7 or later: upgrade it")
     elif not isinstance(smoke_test, bool):
         problems.append(f"smoke_test {smoke_test!a} is neither yes nor no; for example: yes")
     return problems
+
+
+def not_chosen(answers: dict) -> list[str]:
+    """Return the paths that the app is made without, by the table `_optional`; the other hook removes them."""
+    rows = ((row.split("="), paths) for row, paths in answers["_optional"].items())
+    return [path for (question, choices), paths in rows if answers[question] not in choices.split(",") for path in paths]
 
 
 def is_of_another_template(answers: dict) -> bool:

@@ -181,5 +181,5 @@ def test_a_replay_file_of_another_version_is_noticed(
     (tmp_path / "output").mkdir()
     with pytest.raises(Exception, match="Hook"):
         cookiecutter(str(TEMPLATE), replay=str(replay), output_dir=str(tmp_path / "output"))
-    assert "another version of this template: answer anew, without --replay" in capfd.readouterr().err
+    assert "another version of this template: answer the questions again, without --replay" in capfd.readouterr().err
     assert list((tmp_path / "output").iterdir()) == []

@@ -80,7 +80,7 @@ def test_an_old_python_gets_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     ("version", "sentence"),
     [
         ("2.6.0", "This template needs Cookiecutter 2.7 or later, and this is 2.6.0: upgrade it."),
-        ("2.3.1", "smoke_test 'no' needs Cookiecutter 2.7 or later; for example: upgrade it"),
+        ("2.3.1", "smoke_test 'no' needs Cookiecutter 2.7 or later: upgrade it"),
     ],
 )
 def test_an_old_cookiecutter_gets_one_sentence(output: Path, version: str, sentence: str) -> None:
@@ -187,7 +187,7 @@ def report(tests: int, failures: int = 0, errors: int = 0, skipped: int = 0) -> 
         ({"pytest": "kill -9 $$"}, "NOT VERIFIED", "its smoke tests could not be run"),
         ({"sync": "rm -r .venv"}, "NOT VERIFIED", "No such file or directory"),
         ({"sync": "echo No space left; exit 2"}, "NOT VERIFIED", "it could not be installed:\nNo space left"),
-        ({"workspace": "echo unrecognized subcommand; exit 2"}, "NOT VERIFIED", "uv 0.10 or later"),
+        ({"workspace": "echo unrecognized subcommand; exit 2"}, "NOT VERIFIED", "older than 0.10"),
         ({"workspace": "echo pyenv: uv: command not found; exit 127"}, "NOT VERIFIED", "pyenv: uv: command not found"),
     ],
 )
@@ -228,15 +228,26 @@ def test_the_app_stays_when_nobody_reads_what_is_printed(output: Path, tmp_path:
     assert (output / "app" / "app.py").is_file()
 
 
+def test_what_lies_in_the_folder_already_is_not_removed(output: Path) -> None:
+    (output / "app").mkdir()
+    (output / "app" / "compose.yaml").write_text("mine")
+    done = cookiecutter(output, TEMPLATE, "-f", "-s", project_slug="app", model_provider="openai")
+    assert done.returncode != 0
+    assert "the folder already has compose.yaml, which this app is made without" in done.stdout
+    assert {path.name: path.read_text() for path in (output / "app").iterdir()} == {"compose.yaml": "mine"}
+
+
 def test_inside_a_uv_workspace_nothing_of_it_is_touched(output: Path) -> None:
     run(UV, "init", "--bare", "--name", "parent", ".", cwd=output)
     pyproject = output / "pyproject.toml"
     pyproject.write_text(pyproject.read_text() + '\n[tool.uv.workspace]\nmembers = ["apps/*"]\n')
     (output / "apps").mkdir()
-    done = cookiecutter(output, TEMPLATE, "-o", output / "apps", project_slug="app", model_provider="openai")
+    options = ["-o", output / "apps"]
+    colour = {"FORCE_COLOR": "1"}  # uv, too, takes note of it
+    done = cookiecutter(output, TEMPLATE, *options, env=colour, project_slug="app", model_provider="openai")
     assert done.returncode == 0
     assert f"NOT VERIFIED: the app was generated, but it lies in the uv workspace {output}" in done.stdout
-    assert 'write exclude = ["apps/app"] under [tool.uv.workspace] in ' in done.stdout
+    assert 'add "apps/app" to `exclude` in [tool.uv.workspace] of ' in done.stdout
     assert {path.name for path in output.iterdir()} == {"apps", "pyproject.toml"}
     assert not (output / "apps" / "app" / ".venv").exists()
 

@@ -44,7 +44,9 @@ def messages_that_fit(
     size = context_tokens(model) or most or UNKNOWN_CONTEXT
     room = int(size * share) - count_tokens([SystemMessage(system_prompt), question])
     latest = messages[-model_settings["history_messages"] :]  # from -0: all
-    latest = [message for message in latest if message.content or getattr(message, "tool_calls", [])]
+    latest = [
+        message for message in latest if message.text.strip() or files_of(message) or getattr(message, "tool_calls", [])
+    ]
     most_tokens = max(0, min(room, most or room))
     fitting = trim_messages(latest, max_tokens=most_tokens, token_counter=count_tokens, start_on="human")
     # The greeting is no answer to a question, so it goes along with a whole chat only.

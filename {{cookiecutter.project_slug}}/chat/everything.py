@@ -83,7 +83,7 @@ def _import(owner: str, settings: dict[str, Any], read: Read) -> None:
                     raise ValueError("too much for a chat, or not ours")
                 with chats.open(info) as packed:  # which may hold more than it says
                     data = packed.read(info.file_size + 1)
-                store.add(owner, id := uuid4().hex, read(data), {}, store.read_limits(settings))
+                store.add(owner, id := uuid4().hex, read(data), {}, settings)
                 store.rename(owner, id, clean(info.comment.decode(errors="replace"))[:60])
                 before = "only the chats before it were imported"
     except ChatError as problem:

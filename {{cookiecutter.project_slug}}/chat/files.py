@@ -49,7 +49,7 @@ def take(size: int) -> None:
     """Count the bytes that a visitor brings along; raise a ChatError if there are too many."""
     session()["taken"] = taken = session().get("taken", 0) + size
     if taken > (most := MAX_MEGABYTES_OF_SESSION) * 2**20:
-        raise ChatError(f"This session's files take up more than {most} MB: reload the page to start a new session.")
+        raise ChatError(f"This session's files take up more than {most} MB: reload the page to start a new one.")
 
 
 def name_of(block: dict[str, Any]) -> str:

@@ -3,8 +3,9 @@
 import re
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -14,7 +15,7 @@ from chat import store
 from chat.errors import ChatError
 from chat.history import History
 from chat.message import says_something, state_of
-from chat.store import Row, Stored
+from chat.store import DatabaseAway, Row, Stored
 from chat.writer import WRITE_SECONDS, writer
 from server.gate import watch_for_events
 from server.visitor import visitor
@@ -22,6 +23,8 @@ from server.visitor import visitor
 AT_FIRST = 20  # messages that are read when a conversation is opened
 BEAT_SECONDS = 10  # without a word from whoever let an answer grow, and it has broken off
 BROKE_OFF = "The answer broke off: try again."
+DELETED = "This chat was deleted in another tab or on another device. A message sent here starts a new one."
+KEPT = "Keep this page open: what is new here is saved once it is back."
 ID = re.compile("[0-9a-f]{32}")
 LASTING = ("model", "persona", "edited_prompts")  # of what features keep with a chat; the rest is the page's
 
@@ -53,8 +56,13 @@ class StoredHistory(History):
         self._revision: int | None = None
         self._first = 0  # the position of the first of `messages`
         self._rows: dict[int, tuple[BaseMessage, Row]] = {}  # by identity: where each message stands
-        self._changed: list[BaseMessage] = []  # and not stored yet
+        self._changes: list[Callable[[], int | None]] = []  # that are not stored yet
         self.refresh()
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether there is something that the store does not have yet."""
+        return bool(self.problem or self._changes)
 
     def reach(self, most: int | None = None) -> int:
         more = self._first if most is None else min(self._first, most - len(self.messages))
@@ -96,13 +104,15 @@ class StoredHistory(History):
             self._save()
 
     def save_later(self, message: BaseMessage) -> None:
-        self._changed.append(message)
+        if row := self._row_of(message):
+            self._changes.append(partial(store.save, row, message))
 
     def show(self, version: Sequence[BaseMessage]) -> None:
         super().show(version)
         if row := self._row_of(version[0]):
+            self._changes.append(partial(store.show, row))
             with self._trying():
-                self._mine(store.show(row))
+                self._save()
 
     def follow(self, turn: Any) -> None:
         if row := self._row_of(turn.answer):
@@ -119,6 +129,8 @@ class StoredHistory(History):
     def _trying(self) -> Generator[None]:
         try:
             yield
+        except DatabaseAway as problem:
+            self.problem = f"{problem} {KEPT}"
         except ChatError as problem:
             self.problem = str(problem)
         else:
@@ -133,10 +145,9 @@ class StoredHistory(History):
             self._revision = revision
 
     def _save(self) -> None:
-        while self._changed:
-            if row := self._row_of(self._changed[0]):
-                self._mine(store.save(row, self._changed[0]))
-            del self._changed[0]
+        while self._changes:
+            self._mine(self._changes[0]())
+            del self._changes[0]
 
     def _new(self) -> list[BaseMessage]:
         return [message for message in self.messages if id(message) not in self._rows]
@@ -147,7 +158,7 @@ class StoredHistory(History):
             return  # a greeting alone is not worth keeping
         at = next((row for message, row in self._rows.values() if message.id and message.id == new[0].id), None)
         kept = {name: self._kept[name] for name in LASTING if name in self._kept}
-        revision, self.title, rows = store.add(self.owner, self.id, new, kept, store.read_limits(self.settings), at)
+        revision, self.title, rows = store.add(self.owner, self.id, new, kept, self.settings, at)
         earlier = [one for one in self.messages if (row := self._row_of(one)) and row.position < rows[0].position]
         self.messages[:] = [*earlier, *new]
         self._rows |= {id(message): (message, row) for message, row in zip(new, rows, strict=True)}
@@ -158,9 +169,10 @@ class StoredHistory(History):
     def _load(self, most: int) -> None:
         found, new = store.load(self.owner, self.id, most), self._new()
         if not found:
-            if self._revision:  # it has been deleted in another tab
+            was_there, self._revision, self.title = self._revision is not None, None, ""
+            if was_there:
                 self.messages[:], self._rows, self._first, self.versions = new, {}, 0, {}
-            self._revision, self.title = None, ""
+                raise ChatError(DELETED)
             return
         if self._revision is None:
             self._kept |= found.kept
@@ -168,19 +180,21 @@ class StoredHistory(History):
             del new[0]  # the greeting, which is there already
         stored = [self._alive(one) for one in found.messages]
         self._rows = {id(one.message): (one.message, one.row) for one in stored}
-        shown = [one for one in stored if one.shown]
+        waiting = {one.id for one in new}  # another version of what is stored, whose place it takes
+        shown = [one for one in stored if one.shown and (not one.message.id or one.message.id not in waiting)]
         self.messages[:] = [*(one.message for one in shown), *new]
         self._revision, self.title = found.revision, found.title
         self._first = shown[0].row.position if shown else 0
         self.versions = _versions([one for one in stored if one.row.position >= found.length - 2])
 
     def _alive(self, one: Stored) -> Stored:
-        """Return what grows in this process as the turn that lets it; say of what no longer grows that it broke off."""
+        """Put in the growing message itself, if it grows in this process; mark what nobody writes any more."""
         if turn := writer().turns.get(one.row):
             return one._replace(message=turn.answer)
         if state_of(one.message).get("status") == "running" and abs(one.beat or 0) < time.time() - BEAT_SECONDS:
-            one.message.response_metadata |= {"status": "failed", "error": BROKE_OFF}
-            store.write([(one.row, False, one.message)])
+            broken = one._replace(message=one.message.model_copy(deep=True))
+            broken.message.response_metadata |= {"status": "failed", "error": BROKE_OFF}
+            return broken if store.break_off(broken) else one
         return one
 
 

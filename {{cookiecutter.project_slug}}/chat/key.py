@@ -40,6 +40,7 @@ def ask_for_key(model_settings: dict[str, Any]) -> str | None:
     # On the page while nothing can be asked without it: a phone folds the sidebar away.
     (place if page and not key else st.sidebar).text_input(
         f"{provider} API key" if page else "API key (if your server wants one)",
+        max_chars=1000,
         type="password",
         key="app.api_key",
         help=f"Kept for this session only. To set it for good, put {variable} into .streamlit/secrets.toml.",

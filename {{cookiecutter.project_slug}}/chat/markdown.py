@@ -23,8 +23,9 @@ MATH = {
     "dollars": r"(?<!\$)\$\$ (?!\$|\s*\$\$) (?: \\. | [^\\$`] | \$(?!\$) )++ \$\$(?!\$)",
     "environment": r"\\begin\{(?P<kind>(?:equation|align|gather)\*?)\}"
     r"(?: [^\\`] | \\(?! begin\{(?:equation|align|gather)\b | end\{(?P=kind)\} ) )*+ \\end\{(?P=kind)\}",
-    # what is not closed yet, in an answer that grows
-    "begun": r"(?: \\\( (?: \\\\ | \\(?![()]) | [^\\`] )*+ | \\\[ (?: \\\\ | \\(?![\[\]]) | [^\\`] )*+"
+    # what is not closed yet, in an answer that grows; in no formula is a blank line
+    "begun": r"(?=\\[(\[b]|\$\$) (?!.*\n[ \t>]*\n)"
+    r"(?: \\\( (?: \\\\ | \\(?![()]) | [^\\`] )*+ | \\\[ (?: \\\\ | \\(?![\[\]]) | [^\\`] )*+"
     r"| \$\$ (?: \\. | [^\\$`] | \$(?!\$) )*+"
     r"| \\begin\{(?:equation|align|gather)\b (?: [^\\`] | \\(?!begin\{(?:equation|align|gather)\b) )*+ ) (?<=\uffff)\Z",
 }
@@ -41,7 +42,7 @@ CODES = {
         r"(?<!`)` (?P<before>[^`\n]*:) (?P<after>material/[^`\n]*) `(?!`)",
         "`{1[before]}`:small[]`{1[after]}`",
     ),
-    "address": (r"(?: (?<=http) | (?<=https) ) :/[^\s<>\"`\[\]\\^|\x7f-\U0010ffff]*", "{0}"),
+    "address": (r"(?i: (?<=http) | (?<=https) ) :/[^\s<>\"`\[\]\\^|\x7f\uffff]*", "{0}"),
     "shortcode": (r": (?=[\w+-]++:) (?=[^\Wa-zA-Z_]*+[a-zA-Z_+-]|100:|1234:)", "&#58;:small[]"),
     "colon": (r": (?=[\w:])", "&#58;"),
     # Arrows and signs; math and ~…~ where none was meant.
@@ -98,10 +99,10 @@ def as_streamlit_markdown(text: str, growing: bool = False) -> str:
     at, size = 0, PART
     while at + size < len(text):
         piece = text[at : at + size].rpartition("\n")[0].rstrip() + END
-        part, length = (_kept_part if size == PART else _part)(piece, True)
+        part, length = (_kept_part if size == PART else _kept_large_part)(piece, True)
         parts.append(part)
         at, size = at + length, PART if length else 2 * size  # one block may be longer than a part
-    parts.append((_part if growing or size > PART else _kept_part)(text[at:], False)[0])
+    parts.append((_part if growing else _kept_part if size == PART else _kept_large_part)(text[at:], False)[0])
     return "".join(parts).replace(END, "")
 
 
@@ -113,17 +114,19 @@ def _part(text: str, cut: bool) -> tuple[str, int]:
     length = sum(len(line) + 1 for line in lines)
     for token in reversed(tokens):  # a formula may take more lines than before
         if token.type == "inline" and token.content and token.map and token.map[0] < len(lines):
-            first, last = token.map
-            lines[first:last] = [_block(token, lines[first:last])]
+            texts = re.sub(r"\n[ \t]+", "\n", token.content).split("\n")
+            # At a block's edges, the parser drops lines of nothing but a non-breaking space, say.
+            first = next((number for number in range(*token.map) if texts[0] in lines[number]), token.map[0])
+            lines[first : first + len(texts)] = [_block(token, texts, lines[first : first + len(texts)])]
     return "\n".join(lines + [""] * cut), length
 
 
 _kept_part = lru_cache(maxsize=1_000)(_part)
+_kept_large_part = lru_cache(maxsize=20)(_part)
 
 
-def _block(token: Token, lines: list[str]) -> str:
-    """Return the lines of a block, written anew behind what makes each a part of a list or a quotation."""
-    texts = re.sub(r"\n[ \t]+", "\n", token.content).split("\n")
+def _block(token: Token, texts: list[str], lines: list[str]) -> str:
+    """Return the lines of a block, its texts written anew behind what makes each a part of a list or a quotation."""
     heads = [line[: line.rfind(text)] for line, text in zip(lines, texts, strict=True)]
     characters = [one for head, text in zip(heads, texts, strict=True) for one in ("\n" + head, *text)][1:]
     end = token.tag and "\n" + re.sub(r"[^>\t]", " ", heads[0])  # of a line within a formula that stands alone

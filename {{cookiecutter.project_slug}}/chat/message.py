@@ -10,11 +10,15 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 TAG = r"(?:[\w:]{0,20}think\w{0,20}|thoughts?|reasoning)"
 OPENING = re.compile(
     rf"(?i)<{TAG}>|\[THINK\]|\u25c1think\u25b7|<\|(?:START_THINKING|begin_of_thought|channel\|>analysis<\|message)\|>"
+    r"|<\|channel>thought\n?"
 )
 CLOSING = re.compile(
     rf"(?i)</{TAG}>|\[/THINK\]|\u25c1/think\u25b7|<\|(?:END_THINKING|end_of_thought)\|>"
-    r"|<\|end\|>(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>"
+    r"|<\|end\|>(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>|<channel\|>"
 )
+
+
+QUOTES = ('"', "'", "\u201c", "\u2018", "\xab", "\u300c")
 
 
 class AnswerState(TypedDict, total=False):
@@ -47,7 +51,7 @@ def is_answer(message: BaseMessage) -> bool:
 
 
 def says_something(answer: BaseMessage) -> bool:
-    """Say whether there is more to an answer than how it has ended."""
+    """Say whether an answer has any content."""
     return bool(answer.text or state_of(answer).get("steps"))
 
 
@@ -93,9 +97,16 @@ def split_thinking(text: str) -> tuple[str, str]:
         rest = stripped[closing.end() :].lstrip() if closing else ""
     if not thoughts and (closing := CLOSING.search(text)) and not OPENING.search(text, 0, closing.start()):
         before, after = text[: closing.start()], text[closing.end() :]
-        if before.count("`") % 2 == 0 and not (before[-1:] == after[:1] == " "):  # else it is talked about
+        quoted = before[-1:] in QUOTES or before[-1:] == after[:1] == " "
+        if before.count("`") % 2 == 0 and not quoted:  # else it is talked about
             return before.strip(), after.lstrip()
     return "\n\n".join(thoughts), rest
+
+
+def refusal_in(chunk: AIMessageChunk) -> str:
+    """Return what OpenAI's Responses API says in the place of an answer that it refuses."""
+    blocks = chunk.content if isinstance(chunk.content, list) else []
+    return "".join(block.get("refusal", "") for block in blocks if isinstance(block, dict))
 
 
 def thoughts_in(chunk: AIMessageChunk) -> str:

@@ -54,7 +54,7 @@ class Row:
 
         Parameters:
             id: What has the same as the one before is not announced again.
-            notes: The words; those in a box of errors speak for themselves.
+            notes: The words; an error's box is announced by itself.
             reads_answer: Whether the answer comes before them.
         """
         self._items.append({"text": "", "end": [id, " ".join(notes), reads_answer]})

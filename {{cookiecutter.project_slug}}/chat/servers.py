@@ -9,8 +9,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from chat.steps import safe_name
-from chat.tools import Tool, in_thread
+from chat.tools import Tool, in_thread, safe_name
 from server.kept import keep
 
 STARTS_WITHIN = 30  # seconds: a server's package may have to be downloaded first
@@ -24,6 +23,7 @@ class _Server:
 
     def __init__(self, name: str, how: Mapping[str, Any]) -> None:
         self.name, self._how = name, how
+        self._client: Any = None
         self.problem = ""
         self.tools: list[Tool] = []
         self.known, self._lost = asyncio.Event(), asyncio.Event()
@@ -36,9 +36,9 @@ class _Server:
                 mcp: Any = await in_thread(import_module, "mcp")  # which takes a second, and so does what it
                 await in_thread(import_module, "jsonschema")  # imports at the first result that has a schema
                 target = self._how["url"] if "url" in self._how else mcp.stdio_client(self._parameters(mcp))
-                async with mcp.Client(target) as client:
-                    self.tools = [self._tool(client, tool) for tool in (await client.list_tools()).tools]
-                    self.problem = ""
+                async with mcp.Client(target) as self._client:
+                    self.tools = [self._tool(tool) for tool in await self._list()]
+                    self.problem = self._unknown()
                     self.known.set()
                     await self._lost.wait()
             except Exception as error:
@@ -54,26 +54,44 @@ class _Server:
         shown = {name: os.environ[name] for name in self._how.get("environment", []) if name in os.environ}
         return mcp.StdioServerParameters(command=command, args=arguments, env=shown)
 
-    def _tool(self, client: Any, tool: Any) -> Tool:
+    async def _list(self) -> list[Any]:
+        page = await self._client.list_tools()
+        found = [*page.tools]
+        while page.next_cursor:
+            page = await self._client.list_tools(cursor=page.next_cursor)
+            found += page.tools
+        return found
+
+    def _tool(self, tool: Any) -> Tool:
         name = safe_name(f"{self.name}_{tool.name}")
         description = (tool.description or tool.name)[:1000]
-        function = {"name": name, "description": description, "parameters": tool.input_schema}
+        parameters = {"type": "object", "properties": {}, **tool.input_schema}  # OpenAI refuses one without the two
+        function = {"name": name, "description": description, "parameters": parameters}
         asked = self._how.get("ask_first")
         harmless = bool(tool.annotations and tool.annotations.read_only_hint)
-        asks_first = not harmless if asked is None else tool.name in asked
-        call = partial(self._call, client, tool.name)
+        asks_first = not harmless if asked is None else bool({name, tool.name} & {*asked})
+        call = partial(self._call, tool.name)
         return Tool({"type": "function", "function": function}, call, ends_at_once=True, asks_first=asks_first)
 
-    async def _call(self, client: Any, tool_name: str, /, **arguments: Any) -> Any:
+    def _unknown(self) -> str:
+        """Return what is to be said of names under `ask_first` that no tool has: a wrong one would ask nobody."""
+        names = {tool.name for tool in self.tools}
+        unknown = [each for each in self._how.get("ask_first", []) if not {each, f"{self.name}_{each}"} & names]
+        return f"settings.toml: the MCP server {self.name} has no tool {', '.join(unknown)}." if unknown else ""
+
+    async def _call(self, tool_name: str, /, **arguments: Any) -> Any:
         mcp: Any = import_module("mcp")
         try:
-            result = await client.call_tool(tool_name, arguments)
+            result = await self._client.call_tool(tool_name, arguments)
         except mcp.MCPError as error:
-            if error.error.code == -32000:  # the connection is closed, so another is opened
+            # The connection is closed, or the server no longer knows the session: another is opened.
+            if error.error.code == -32000 or "session" in error.error.message.lower():
                 self.known.clear()
                 self._lost.set()
             raise
         said = "\n".join(map(_text, filter(lambda block: block.type != "image", result.content)))
+        if not said and result.structured_content is not None:
+            said = json.dumps(result.structured_content, ensure_ascii=False)
         if result.is_error:
             raise RuntimeError(said)
         picture = next((block.data for block in result.content if block.type == "image"), None)

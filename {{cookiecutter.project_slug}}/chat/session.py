@@ -75,8 +75,11 @@ class Chat:
         """Make the model, unless its API key is still wanted (None), and greet."""
         self.model = None
         if key is not None:
-            typed = key and key != key_of_machine(self.model_settings)
-            self.model = build_model(self.settings, key, session().setdefault("models", {}) if typed else MODELS)
+            made = MODELS
+            if key and key != key_of_machine(self.model_settings):  # it was typed, perhaps after another
+                made = {each: model for each, model in session().get("models", {}).items() if each[1] == key}
+                session()["models"] = made
+            self.model = build_model(self.settings, key, made)
             unsent = {f"{kind}_inputs": False for kind in ("image", "pdf") if kind not in self.model_settings["files"]}
             self.model.profile = cast(ModelProfile, {**(self.model.profile or {}), **unsent})
         if not self.history.messages and (greeting := read_prompt("greeting")).strip():

@@ -18,8 +18,9 @@ EXPECTED = {
     **dict.fromkeys(("image_hosts", "frame_hosts", "model.files", "model.offered"), list),
     **dict.fromkeys(("save_prompts", "model.begins_with_user"), bool),
     #% if cookiecutter.conversations != "session"
-    **dict.fromkeys(("conversations.keep_days", "conversations.chats", "conversations.megabytes"), int),
-    **dict.fromkeys(("conversations.questions_per_minute", "conversations.questions_per_day"), int),
+    **dict.fromkeys(
+        (f"conversations.{name}" for name in ("keep_days", "questions_per_day", "chats", "megabytes")), int
+    ),
     #% endif
     #% if cookiecutter.conversations == "accounts"
     **{"accounts.allowed": list, "accounts.sign_in_hours": int},

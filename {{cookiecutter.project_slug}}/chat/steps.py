@@ -15,16 +15,20 @@ import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 from streamlit.delta_generator import DeltaGenerator
 
+from chat.files import take
 from chat.markdown import plain
 from chat.message import state_of
-from chat.tools import clean_data, cut, shown
+from chat.tools import SIDE, clean_data, cut, safe_name, shown
 
 SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")  # opens the passage that a link leads to
 OPEN = ("waits", "asks", "running")
 ENDS = {"done": "", "failed": " failed", "denied": " was not called", "stopped": " was stopped"}
 MAY_RUN = "Stopped, but it may still run."
+UNKNOWN = "It is not known whether this ran to its end: the app was stopped meanwhile."
+NEVER_RAN = "Stopped before it ran."
 SHOWN_CHARACTERS = 5_000  # which go to the browser again with each question
 MAX_STEPS = 250  # of an imported answer
+MAX_DRAWN = 2_000_000  # characters of tables and pictures in an answer, which is stored and drawn again and again
 # Source: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt (Default_Ignorable_Code_Point), the
 # category Cf, and what ends a line or looks like a space.
 UNSEEN = re.compile(
@@ -40,7 +44,7 @@ class Step(TypedDict, total=False):
     id: str  # ours: the model's own may be anything
     round: int  # which of the answer's requests to the model it came from
     name: str
-    arguments: Any  # by name; a text where the model sent no JSON
+    arguments: dict[str, Any]  # by name
     status: str  # "waits", "asks", "running", "done", "failed", "denied" or "stopped"
     result: str  # what the model is told
     shown: Any  # what the page draws instead: a table, a chart or a picture
@@ -64,8 +68,8 @@ def drawer(place: DeltaGenerator) -> Callable[..., bool]:
     def draw(answer: BaseMessage, turn: Any = None) -> bool:
         steps = [step.copy() for step in state_of(answer).get("steps", [])]  # each as it is at one moment
         if state_of(answer).get("status") != "running":
-            for step in filter(is_open, steps):  # the process that made these calls has ended
-                step.update(status="stopped", result=MAY_RUN)
+            for step in filter(is_open, steps):
+                step.update(status="stopped", result=_result_of(step))
         if steps and not places:
             places.append(place.container(gap="small"))
         for number, step in enumerate(steps):
@@ -130,6 +134,12 @@ def as_code(arguments: Any) -> str:
     return UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], json.dumps(arguments, ensure_ascii=False, indent=1))
 
 
+def _result_of(step: Step) -> str:
+    if is_open(step):  # the process that was to make this call has ended
+        return UNKNOWN if step["status"] == "running" else NEVER_RAN
+    return step.get("result") or "(nothing)"
+
+
 def unfold(answer: BaseMessage) -> list[BaseMessage]:
     """Return an answer as its model said it: in each round the calls, then their results, and the text at last."""
     steps = state_of(answer).get("steps", [])
@@ -137,7 +147,7 @@ def unfold(answer: BaseMessage) -> list[BaseMessage]:
     for _, group in groupby(steps, lambda step: step["round"]):
         called = list(group)
         calls = [ToolCall(name=step["name"], args=step["arguments"], id=step["id"]) for step in called]
-        results = [ToolMessage(step.get("result") or "(nothing)", tool_call_id=step["id"]) for step in called]
+        results = [ToolMessage(_result_of(step), tool_call_id=step["id"]) for step in called]
         said += [AIMessage("", tool_calls=calls), *results]
     ended = "(The answer ended here.)"  # some providers refuse a question right after a result
     return [*said, answer if answer.text or not said else AIMessage(ended)]
@@ -155,17 +165,20 @@ def as_markdown(answer: BaseMessage) -> list[str]:
 
 def checked(said: dict[str, Any]) -> dict[str, Any]:
     """Return what may be taken over from an imported answer's state."""
-    steps, before = [], 0
+    steps, before, size = [], 0, 0
     for step in said.get("steps", [])[:MAX_STEPS]:
+        size += len(json.dumps(step.get("shown")))
         status, seconds = step["status"], step.get("seconds")
         if type(step["round"]) is not int or not isinstance(step["arguments"], dict) or step["round"] < before:
             raise ValueError("no step")
-        if len(json.dumps(step["arguments"])) > 100_000:
+        if len(json.dumps(step["arguments"])) > 100_000 or size > 2 * MAX_DRAWN:  # a JSON file may have escapes
             raise ValueError("too long for a step")
         before = step["round"]
         kept = Step(id=uuid4().hex, round=before, name=safe_name(step["name"]), result=cut(step.get("result", "")))
         kept |= Step(status=status if status in ENDS else "stopped", arguments=clean_data(step["arguments"]))
-        if drawn := shown(step.get("shown")):
+        if "picture" in (step.get("shown") or {}):
+            take(SIDE**2 // 16)  # as for any other picture
+        if drawn := shown(step.get("shown"), SIDE**2):
             kept["shown"] = drawn
         if type(seconds) in (int, float) and 0 <= seconds < 10**6:
             kept["seconds"] = seconds
@@ -173,8 +186,3 @@ def checked(said: dict[str, Any]) -> dict[str, Any]:
     context = said.get("context")
     counted = {"context": context} if type(context) is int and 0 <= context < 10**9 else {}
     return {"steps": steps, **counted} if steps else {}
-
-
-def safe_name(name: str) -> str:
-    """Return a name that any provider takes; a model may call whatever it wants."""
-    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "_"

@@ -23,12 +23,13 @@ from chat.message import files_of, text_of
 from chat.settings import ROOT
 from server.kept import keep
 
-AWAY = "The database cannot be reached right now. Keep this page open: what is new here is saved once it is back."
+AWAY = "The database cannot be reached right now: try again in a moment."
 REFUSED = "The database refused this, or took too long: try again, with less or with other words."
 NEWER = "The database belongs to a later version of this app: update the app, then try again."
 UNKNOWN = "There is no such chat."
 VERSION = "0001"  # the latest of migrations/versions
 UNDO_SECONDS = 3600  # for which a deleted chat can be had back
+AT_ONCE = 10  # chats that are taken out in one transaction
 LISTED = 50  # chats in the sidebar; a search finds the others
 TITLE_LETTERS = 60
 SECONDS = 5  # for which one waits for the database
@@ -91,21 +92,6 @@ class Found(NamedTuple):
     messages: list[Stored]
 
 
-class Limits(NamedTuple):
-    """The table [conversations] of settings.toml; 0 means no limit."""
-
-    keep_days: int
-    questions_per_minute: int
-    questions_per_day: int
-    chats: int
-    megabytes: int
-
-
-def read_limits(settings: Mapping[str, Any]) -> Limits:
-    """Return what the settings say of conversations."""
-    return Limits(*(settings["conversations"][name] for name in Limits._fields))
-
-
 def engine() -> sa.Engine:
     """Return the engine of the database that DATABASE_URL names, else of a file in data/; its tables are there."""
     address = os.environ.get("DATABASE_URL", "").strip() or f"sqlite:///{ROOT / 'data' / 'chats.db'}"
@@ -114,6 +100,7 @@ def engine() -> sa.Engine:
 
 def _connect(address: str) -> sa.Engine:
     _check_silence()
+    begin = time.monotonic()
     try:
         url = sa.make_url(address)
     except ArgumentError as error:
@@ -133,9 +120,13 @@ def _connect(address: str) -> sa.Engine:
     event.listen(made, "connect", partial(_set_up, _SET_UP.get(made.dialect.name, ())))
     if is_file and url.database:
         event.listen(made, "checkout", partial(_check_file, url.database))
-    with made.connect() as db:
-        known = sa.inspect(db).has_table("alembic_version")
-        version = db.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
+    try:
+        with made.connect() as db:
+            known = sa.inspect(db).has_table("alembic_version")
+            version = db.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
+    except DBAPIError:
+        _expect_silence(begin)  # now, for whoever wants to connect next is waiting for this one
+        raise
     if version != VERSION:
         from chat.migrate import migrate  # Alembic is not imported where there is nothing to do
 
@@ -165,6 +156,11 @@ def _check_silence() -> None:
         raise TimeoutError
 
 
+def _expect_silence(begin: float) -> None:
+    if time.monotonic() > begin + 1:
+        _silence["until"] = time.monotonic() + 2
+
+
 _silence = {"until": 0.0}
 
 
@@ -177,17 +173,16 @@ def transaction() -> Generator[sa.Connection]:
         with engine().begin() as db:
             yield db
     except (DBAPIError, PoolTimeout, OSError) as error:
+        refused = isinstance(error, DataError) or getattr(getattr(error, "orig", None), "sqlstate", "") == CANCELED
+        if not refused:
+            _expect_silence(begin)
         logging.getLogger(__name__).warning("No database: %s", type(error).__name__)  # its text may hold a message
-        if isinstance(error, DataError) or getattr(getattr(error, "orig", None), "sqlstate", "") == CANCELED:
-            raise ChatError(REFUSED) from error
-        if time.monotonic() > begin + 1:
-            _silence["until"] = time.monotonic() + 2
-        raise DatabaseAway(AWAY) from error
+        raise (ChatError(REFUSED) if refused else DatabaseAway(AWAY)) from error
 
 
-def _touch(db: sa.Connection, owner: str, id: str, change: str = "", **values: Any) -> Any:
+def _touch(db: sa.Connection, owner: str, id: str, change: str = "", only: str = "", **values: Any) -> Any:
     """Change a conversation, which nobody else can until the transaction ends; return its row, None if it has none."""
-    text = f"UPDATE conversation SET revision = revision + 1{change} WHERE {MINE} RETURNING revision, name, first"
+    text = f"UPDATE conversation SET revision = revision + 1{change} WHERE {MINE}{only} RETURNING revision, name, first"
     return _run(db, text, owner=owner, id=id, **values).first()
 
 
@@ -225,6 +220,8 @@ def load(owner: str, id: str, most: int | None = None, before: int | None = None
             text = _sql(f"SELECT hash, data FROM file WHERE {OF_MINE} AND hash IN :hashes")
             hashes = sa.bindparam("hashes", [block["stored"] for block in stored], expanding=True)
             files = {row.hash: row.data for row in db.execute(text.bindparams(hashes), mine)}
+            if not files.keys() >= {block["stored"] for block in stored}:
+                return None  # it has been deleted for good just now
             for block in stored:
                 block.update(json.loads(files[block.pop("stored")]))
     messages = zip(rows, messages_from_dict(saved), strict=True)
@@ -233,7 +230,12 @@ def load(owner: str, id: str, most: int | None = None, before: int | None = None
 
 
 def add(
-    owner: str, id: str, messages: Sequence[BaseMessage], kept: Mapping[str, Any], limits: Limits, at: Row | None = None
+    owner: str,
+    id: str,
+    messages: Sequence[BaseMessage],
+    kept: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    at: Row | None = None,
 ) -> tuple[int, str, list[Row]]:
     """Store new messages; return the conversation's revision, its title, and where each message stands.
 
@@ -244,7 +246,7 @@ def add(
         id: The conversation, which is made if it is new.
         messages: They go to the end.
         kept: What features keep with the conversation.
-        limits: What an owner can have.
+        settings: The app's, which limit what an owner can have; 0 means no limit.
         at: Where the question stands that these are another version of; if more has been said since, they go to the
             end, too.
 
@@ -256,18 +258,19 @@ def add(
     rows = [_to_columns(one, files) for one in messages]
     question = next((text_of(one) for one in messages if isinstance(one, HumanMessage)), "")
     asks = any(map(_grows, messages))  # else it was imported, or could not be stored when it was asked
-    change = ", changed = :now, deleted = NULL, kept = :kept, size = size + :size"
+    change, only = ", changed = :now, kept = :kept, size = size + :size", " AND deleted IS NULL"
     values: dict[str, Any] = {**mine, "kept": json.dumps(kept), "size": sum(len(row["data"]) for row in rows)}
     with transaction() as db:
-        touched = _touch(db, change=change, **values)
-        if not touched:  # it is new; another tab may make it at the same moment
+        touched = _touch(db, change=change, only=only, **values)
+        if not touched:  # it is new, or was deleted in another tab; yet another may make it at the same moment
+            _run(db, f"DELETE FROM conversation WHERE {MINE} AND deleted IS NOT NULL", **mine)
             text = "INSERT INTO conversation (id, owner, name, first, text, kept, revision, size, changed)"
             text += " VALUES (:id, :owner, '', :first, '', '{}', 0, 0, 0) ON CONFLICT (id) DO NOTHING"
             _run(db, text, first=" ".join(question.split())[:TITLE_LETTERS], **mine)
-            if not (touched := _touch(db, change=change, **values)):
+            if not (touched := _touch(db, change=change, only=only, **values)):
                 raise ChatError(UNKNOWN)
-        begin, version = _check(db, mine, limits, asks) + 1, 0
-        if at and at.position == begin - len(messages):
+        begin, version = _check(db, mine, settings, asks) + 1, 0
+        if at and at.position == begin - 2:
             begin, there = at.position, f"{OF_MINE} AND position >= :begin"
             version = _run(db, f"SELECT max(version) + 1 FROM message WHERE {there}", begin=begin, **mine).scalar() or 0
             _run(db, f"UPDATE message SET shown = FALSE WHERE {there}", begin=begin, **mine)
@@ -293,52 +296,67 @@ def _resize(db: sa.Connection, owner: str, id: str, more: int) -> None:
     _run(db, f"UPDATE conversation SET size = size + :more WHERE {MINE}", owner=owner, id=id, more=more)
 
 
-def _check(db: sa.Connection, mine: Mapping[str, Any], limits: Limits, asks: bool) -> int:
+def _check(db: sa.Connection, mine: Mapping[str, Any], settings: Mapping[str, Any], asks: bool) -> int:
     """Return the position of the conversation's last message; raise a ChatError if its owner has too much."""
     chats = "FROM conversation WHERE owner = :owner AND deleted IS NULL"
     text = f"""SELECT
         (SELECT count(*) FROM asked WHERE owner = :owner AND time > :now - 60) AS minute,
         (SELECT count(*) FROM asked WHERE owner = :owner AND time > :now - 86400) AS day,
         (SELECT count(*) {chats}) AS chats, (SELECT sum(size) {chats}) AS size,
+        (SELECT sum(size) FROM conversation WHERE owner = :owner) AS size_with_deleted,
         (SELECT max(position) FROM message WHERE {OF_MINE}) AS last"""
     has = _run(db, text, **mine).one()
+    limits = settings["conversations"]
     for number, most, sentence in (
-        (asks * (has.minute + 1), limits.questions_per_minute, "{:,} questions a minute: wait a minute"),
-        (asks * (has.day + 1), limits.questions_per_day, "{:,} questions in 24 hours: wait a few hours"),
-        (has.chats, limits.chats, "{:,} chats: delete one"),
-        (has.size / 2**20, limits.megabytes, "{:,} MB for your chats: delete some"),
+        (asks * (has.minute + 1), settings["questions_per_minute"], "{:,} questions a minute: wait a minute"),
+        (asks * (has.day + 1), limits["questions_per_day"], "{:,} questions in 24 hours: wait a few hours"),
+        (has.chats, limits["chats"], "{:,} chats: delete one"),
+        (has.size / 2**20, limits["megabytes"], "{:,} MB for your chats: delete some"),
+        (has.size_with_deleted / 2**20, 2 * limits["megabytes"], "{:,} MB, deleted chats included: wait an hour"),
     ):
         if 0 < most < number:
             raise ChatError(f"You have reached the limit of {sentence.format(most)}, then try again.")
     return -1 if has.last is None else has.last
 
 
-def write(answers: Sequence[tuple[Row, bool, BaseMessage]]) -> set[Row]:
+def write(answers: Sequence[tuple[Row, bool, BaseMessage | None]]) -> set[Row]:
     """Write what answers have grown to, all in one transaction; return those that somebody has stopped or deleted.
 
     Parameters:
-        answers: Where each stands, whether it goes on, and what it is.
+        answers: Where each stands, whether it goes on, and what it is; None if it is what was written last.
     """
     stopped = set()
-    text = f"UPDATE message SET text = :text, data = :data, beat = :beat WHERE {AT}"
-    text += " AND (:ended OR coalesce(beat, 1) > 0)"
     with transaction() as db:
         for row, goes_on, answer in sorted(answers, key=lambda each: each[0]):
-            columns = _to_columns(answer, {})
+            columns = _to_columns(answer, {}) if answer else {}
             if not goes_on:  # first the conversation, as everywhere, else two could wait for each other
-                _resize(db, row.owner, row.id, len(columns["data"]))
-            beat = time.time() if goes_on else None
-            if not _run(db, text, beat=beat, ended=not goes_on, **row._asdict(), **columns).rowcount:
+                _resize(db, row.owner, row.id, len(columns.get("data", "")))
+            columns["beat"] = time.time() if goes_on else None
+            change = ", ".join(f"{name} = :{name}" for name in columns)
+            text = f"UPDATE message SET {change} WHERE {AT} AND (:ended OR coalesce(beat, 1) > 0)"
+            if not _run(db, text, ended=not goes_on, **row._asdict(), **columns).rowcount:
                 stopped.add(row)
     return stopped
 
 
+def break_off(found: Stored) -> bool:
+    """Write that an answer has broken off; return False if it has been written meanwhile: then it is alive."""
+    text = f"UPDATE message SET text = :text, data = :data, beat = NULL WHERE {AT} AND beat = :beat"
+    with transaction() as db:
+        columns = _to_columns(found.message, {})
+        return bool(_run(db, text, beat=found.beat, **found.row._asdict(), **columns).rowcount)
+
+
 def save(row: Row, changed: BaseMessage) -> int | None:
-    """Write a message that has been changed; return its conversation's revision."""
+    """Write what a visitor or a refusal has changed of a message; return its conversation's revision."""
+    text = f"SELECT CAST(data AS TEXT) FROM message WHERE {AT}"
     with transaction() as db:
         touched = _touch(db, row.owner, row.id)
-        text = f"UPDATE message SET text = :text, data = :data WHERE {AT}"
-        _run(db, text, **row._asdict(), **_to_columns(changed, {}))
+        if stored := _run(db, text, **row._asdict()).scalar():  # which may be more than this process has seen
+            data = json.loads(stored)
+            now = changed.response_metadata
+            data["data"]["response_metadata"] |= {name: now[name] for name in ("feedback", "refused") if name in now}
+            _run(db, f"UPDATE message SET data = :data WHERE {AT}", data=json.dumps(data), **row._asdict())
     return touched and touched.revision
 
 
@@ -397,11 +415,11 @@ def delete(owner: str, id: str) -> None:
         _touch(db, owner, id, ", deleted = :now", now=time.time())
 
 
-def restore(owner: str, id: str, limits: Limits) -> None:
+def restore(owner: str, id: str, settings: Mapping[str, Any]) -> None:
     """Bring a deleted conversation back; raise a ChatError if its owner would have too much."""
     with transaction() as db:
         if _touch(db, owner, id, ", deleted = NULL"):
-            _check(db, {"owner": owner, "id": id, "now": time.time()}, limits, asks=False)
+            _check(db, {"owner": owner, "id": id, "now": time.time()}, settings, asks=False)
 
 
 def sizes(owner: str) -> dict[str, int]:
@@ -423,13 +441,19 @@ def forget(owner: str, id: str = "") -> None:
 def tidy(keep_days: int) -> None:
     """Take out, with their files, everybody's conversations that are deleted for good or too old.
 
+    Few at a time: else others would wait, and the database would give up on very many.
+
     Parameters:
         keep_days: How long one is kept after the last question; 0 for ever.
     """
     now = time.time()
-    old = now - keep_days * 86400 if keep_days else 0
+    values = {"undo": now - UNDO_SECONDS, "old": now - keep_days * 86400 if keep_days else 0, "most": AT_ONCE}
+    some = "SELECT id FROM conversation WHERE deleted < :undo OR changed < :old LIMIT :most"
+    taken = AT_ONCE
+    while taken == AT_ONCE:
+        with transaction() as db:
+            taken = _run(db, f"DELETE FROM conversation WHERE id IN ({some})", **values).rowcount
     with transaction() as db:
-        _run(db, "DELETE FROM conversation WHERE deleted < :undo OR changed < :old", undo=now - UNDO_SECONDS, old=old)
         _run(db, "DELETE FROM asked WHERE time < :day", day=now - 86400)
 
 

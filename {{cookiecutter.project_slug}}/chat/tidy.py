@@ -20,5 +20,5 @@ def begin() -> None:
 async def _tidy() -> None:
     while True:
         with suppress(ChatError):  # the settings cannot be read, or the database is away: the next time, then
-            await asyncio.to_thread(lambda: store.tidy(store.read_limits(read_settings()).keep_days))
+            await asyncio.to_thread(lambda: store.tidy(read_settings()["conversations"]["keep_days"]))
         await asyncio.sleep(EVERY_SECONDS)

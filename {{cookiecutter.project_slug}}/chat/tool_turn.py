@@ -32,13 +32,12 @@ from chat.message import clean
 from chat.servers import problems_with_servers, server_tools
 #% endif
 from chat.session import Chat
-from chat.steps import MAY_RUN, SHOWN_CHARACTERS, Step, as_code, is_open, safe_name, unfold
-from chat.tools import MAX_CHARACTERS, clean_data, cut, in_thread, problem_of, read_tools, shown, told
+from chat.steps import MAX_DRAWN, MAY_RUN, SHOWN_CHARACTERS, Step, as_code, is_open, unfold
+from chat.tools import MAX_CHARACTERS, clean_data, cut, in_thread, problem_of, read_tools, safe_name, shown, told
 from chat.turn import Turn
 from server.loop import loop
 
 MAX_CALLS = 20  # of one request: each may take a thread
-MAX_DRAWN = 2_000_000  # characters of tables and pictures in an answer, which is stored and drawn again and again
 PIECES = 500  # of an answer, kept until it is known whether there are calls in them
 NO_JSON = "(no JSON)"  # what arguments that are none stand under
 NO_MORE = "Not called: these were too many calls for one answer. Answer with what you have."
@@ -53,7 +52,7 @@ class ToolTurn(Turn):
 
     def __init__(self, question: HumanMessage, chat: Chat, problem: ChatError | None = None) -> None:
         """Start; the parameters are those of `start`."""
-        # In the page's thread: a file may take long to load, and nobody else waits for it here.
+        # In the page's thread: a file may take long to load, and the loop of all answers does not wait for it here.
         self._takes_tools = not chat.model or (chat.model.profile or {}).get("tool_calling") is not False
         self._tools, self._problems = read_tools() if self._takes_tools else ({}, [])
         self._takes_tools &= bool(self._tools or chat.settings.get("servers"))
@@ -158,7 +157,7 @@ class ToolTurn(Turn):
         """Put calls into the answer."""
         begun = []
         for call in calls:
-            name = safe_name(call["name"])
+            name = call["name"]
             status = "waits" if name in self._tools and self._tools[name].asks_first else "running"
             begun.append(Step(id=uuid4().hex, round=number, name=name, arguments=call["args"], status=status))
         with self._changed:
@@ -184,13 +183,15 @@ class ToolTurn(Turn):
                     return self._end_step(step, "denied", refusal)
                 begun = time.monotonic()
             value = await tool.run(step["arguments"], limits["seconds"])
-            result, drawn = await in_thread(lambda: (told(value, drawn := shown(value)), drawn))
-            status = "done"
+            drawn = await in_thread(shown, value)
+            size = len(json.dumps(drawn))
+            drawn = drawn if self._drawn + size < MAX_DRAWN else None
+            self._drawn += size if drawn else 0
+            status, result = "done", await in_thread(told, value, drawn)
         except Exception as error:
             status, result, drawn = "failed", problem_of(error), None
         seconds = round(time.monotonic() - begun, 1)
-        self._drawn += len(json.dumps(drawn))
-        more = {"shown": drawn} if drawn and self._drawn < MAX_DRAWN else {}
+        more = {"shown": drawn} if drawn else {}
         return self._end_step(step, status, cut(result, longest), seconds=seconds, **more)
 
     async def _ask_user(self, step: Step, seconds: int) -> str:
@@ -232,12 +233,12 @@ def _with_strict_arguments(chunk: ToolCallChunk) -> ToolCall:
     with suppress(ValueError, RecursionError):
         arguments = clean_data(json.loads(chunk["args"] or "{}"))
     arguments = arguments if isinstance(arguments, dict) else {NO_JSON: clean(chunk["args"] or "")}
-    return ToolCall(name=chunk["name"] or "unnamed", args=arguments, id=chunk["id"] or uuid4().hex)
+    return ToolCall(name=safe_name(chunk["name"] or "unnamed"), args=arguments, id=chunk["id"] or uuid4().hex)
 
 
 def _to_send_back(said: AIMessageChunk, calls: list[ToolCall]) -> AIMessage:
     """Return what the model said as it came, signatures and all; without them where its calls could not be read."""
-    as_read = [(one["id"], one["args"]) for one in said.tool_calls] == [(one["id"], one["args"]) for one in calls]
-    if as_read and clean(said.text) == said.text:
+    read, meant = ([(one["id"], one["name"], one["args"]) for one in each] for each in (said.tool_calls, calls))
+    if read == meant and clean(said.text) == said.text:
         return cast(AIMessage, message_chunk_to_message(said))
     return AIMessage(clean(said.text), tool_calls=calls)

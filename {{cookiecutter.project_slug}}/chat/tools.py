@@ -22,7 +22,7 @@ from types import FunctionType, ModuleType, coroutine
 from typing import Any, TypeVar, get_type_hints
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from PIL import Image
+from PIL import Image, ImageOps
 from pydantic import ValidationError, validate_call
 
 from chat.files import MAX_MEGAPIXELS, PICTURES
@@ -33,9 +33,12 @@ FOLDER = ROOT / "tools"
 CHARTS = ("line", "bar", "area", "scatter")
 MAX_ROWS, MAX_COLUMNS = 1_000, 50  # that the page draws
 MAX_PASSAGES = 20
+SIDE = 1200  # pixels, at most, of a picture on the page
 MAX_DEPTH = 50  # of data; Python itself copies no more than some hundreds
 ANCHOR = r"#passage-[a-z0-9-]{1,40}"
 MAX_CHARACTERS = 20_000  # of a result, for the model and on the page
+NOTE_OF_CUT = 50  # characters, at most: what has been cut is not cut again
+FIX = "Fix it, and your next question will use it"
 LATE_SECONDS = 0.2  # an `async def` that keeps everybody's answers waiting for so long is named in the log
 
 Returned = TypeVar("Returned")
@@ -68,7 +71,7 @@ class Tool:
         return self.schema["function"]["name"]
 
     async def run(self, arguments: dict[str, Any], seconds: float) -> Any:
-        """Return what the function returns; whatever else it does is an Exception."""
+        """Return what the function returns; anything else it does is raised as an Exception."""
         try:
             async with asyncio.timeout(seconds or None) as limit:
                 if self.ends_at_once:
@@ -79,7 +82,9 @@ class Tool:
                 raise
             late = f"it took more than {seconds} s" + ("" if self.ends_at_once else ", and may still run")
             raise TimeoutError(late) from error
-        except (SystemExit, asyncio.CancelledError) as error:
+        except Exception:
+            raise
+        except BaseException as error:
             task = asyncio.current_task()
             if task and task.cancelling():
                 raise
@@ -90,17 +95,17 @@ def read_tools() -> tuple[dict[str, Tool], list[str]]:
     """Return the tools by name, and a sentence for each file that cannot be used."""
     tools: dict[str, Tool] = {}
     problems = []
-    for file in sorted(FOLDER.glob("[!_]*.py")):
+    for file in sorted(FOLDER.glob("[!_.]*.py")):
         try:
             with _lock:
                 found, problem = _load(file.name, file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            found, problem = (), "it cannot be read as UTF-8"
+            found, problem = (), f"it cannot be read as UTF-8. {FIX}"
         if taken := [tool.name for tool in found if tool.name in tools]:
-            found, problem = (), f"another file already has {taken[0]}()"
+            found, problem = (), f"another file already has {taken[0]}(). {FIX}"
         tools |= {tool.name: tool for tool in found}
         if problem:
-            problems.append(f"tools/{file.name} cannot be used: {problem}. Fix it, and your next question will use it.")
+            problems.append(f"tools/{file.name} cannot be used: {problem}.")
     return tools, problems
 
 
@@ -113,18 +118,19 @@ def _load(name: str, source: str) -> tuple[tuple[Tool, ...], str]:
     sys.modules[module.__name__] = module  # dataclasses and pydantic look there; Streamlit would watch it
     try:
         exec(compile(source, path, "exec"), module.__dict__)
-        functions = [each for each in vars(module).values() if isinstance(each, FunctionType)]
-        public = [each for each in functions if each.__module__ == module.__name__ and each.__name__[0] != "_"]
+        functions = [(name, each) for name, each in vars(module).items() if isinstance(each, FunctionType)]
+        own = [each for name, each in functions if (each.__module__, each.__name__) == (module.__name__, name)]
+        public = [each for each in own if each.__name__[0] != "_"]
         return tuple(_tool(function, bool(getattr(module, "ASK_FIRST", False))) for function in public), ""
     except ToolError as error:
-        problem = str(error)
+        problem = f"{error}. {FIX}"
     except (Exception, SystemExit) as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 1
         # Of another error's text, nobody knows what is in it.
         what = error.msg if isinstance(error, SyntaxError) else getattr(error, "name", "")
         problem = f"line {line}, {type(error).__name__}{f' ({what})' if what else ''}"
-        problem += ": install it and restart the app" if isinstance(error, ImportError) else ""
+        problem += f". {'Install it, then restart the app' if isinstance(error, ImportError) else FIX}"
     finally:
         sys.modules.pop(module.__name__, None)
     logging.getLogger(__name__).warning("tools/%s cannot be used: %s", name, problem)  # once for each edit
@@ -133,13 +139,26 @@ def _load(name: str, source: str) -> tuple[tuple[Tool, ...], str]:
 
 def _tool(function: FunctionType, asks_first: bool) -> Tool:
     where = f"line {function.__code__.co_firstlineno}, `{function.__name__}`"
+    parameters = inspect.signature(function).parameters.values()
+    if safe_name(function.__name__) != function.__name__:
+        raise ToolError(f"{where} has a name that models do not take: at most 64 letters from a to z, digits and _")
     if not function.__doc__:
         raise ToolError(f"{where} has no docstring, which tells the model what it does")
-    function.__annotations__ = get_type_hints(function, include_extras=True)  # those that are texts, too
-    if untyped := [name for name in inspect.signature(function).parameters if name not in function.__annotations__]:
+    if starred := [each.name for each in parameters if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]:
+        raise ToolError(f"{where} takes any number of arguments ({', '.join(starred)}): make that a list")
+    if untyped := [each.name for each in parameters if each.annotation is each.empty]:
         raise ToolError(f"{where} has no type for {', '.join(untyped)}")
     waits = inspect.iscoroutinefunction(function)
-    return Tool(convert_to_openai_tool(function), validate_call(function), waits, asks_first)
+    try:
+        function.__annotations__ = get_type_hints(function, include_extras=True)  # those that are texts, too
+        return Tool(convert_to_openai_tool(function), validate_call(function), waits, asks_first)
+    except Exception as error:  # whatever a type leads to
+        raise ToolError(f"{where} has a type that cannot be used ({type(error).__name__})") from error
+
+
+def safe_name(name: str) -> str:
+    """Return a name that any provider takes; a model may call whatever it wants."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "_"
 
 
 async def in_thread(function: Callable[..., Returned], /, *args: Any, **arguments: Any) -> Returned:
@@ -190,10 +209,10 @@ def told(value: Any, drawn: Any) -> str:
     """Return what the model is told of a result, and of what the page draws of it."""
     picture = "(A picture, which the user is shown.)" if drawn else "(Data that cannot be shown.)"
     match value:
-        case None | "":
+        case None:
             return "(done)"
         case str():
-            return value
+            return value or "(done)"
         case bytes():
             return picture
         case {"picture": _, "text": text}:
@@ -224,10 +243,10 @@ def _check_depth(value: Any, most: int) -> None:
 def cut(text: str, most: int = MAX_CHARACTERS) -> str:
     """Return a text of so many characters at most, which says so where it ends early."""
     more = len(text) - most
-    return clean(f"{text[:most]}\n(cut here: {more:,} characters more)" if more > 0 else text)
+    return clean(f"{text[:most]}\n(cut here: {more:,} characters more)" if more > NOTE_OF_CUT else text)
 
 
-def shown(value: Any) -> Any:
+def shown(value: Any, most_pixels: int = MAX_MEGAPIXELS * 1_000_000) -> Any:
     """Return what the page draws of a result beside its text: a table, a chart or a picture, or else nothing.
 
     A table is a list of rows, a chart `{"chart": "line", "rows": rows}` with "x" and "y" if need be (a column's name,
@@ -236,10 +255,10 @@ def shown(value: Any) -> Any:
     """
     match value:
         case bytes():
-            return _picture(value)
+            return _picture(value, most_pixels)
         case {"picture": str(encoded)}:
             with suppress(ValueError):
-                return _picture(base64.b64decode(encoded, validate=True))
+                return _picture(base64.b64decode(encoded, validate=True), most_pixels)
         case {"chart": kind, "rows": rows} if kind in CHARTS and (rows := _rows(rows)):
             columns = {axis: value[axis] for axis in ("x", "y") if _are_columns(value.get(axis), rows)}
             return {"chart": kind, "rows": rows, **columns}
@@ -282,11 +301,12 @@ def _are_columns(names: Any, rows: list[dict[str, Any]]) -> bool:
     return bool(named) and all(isinstance(name, str) and name in rows[0] for name in named)
 
 
-def _picture(data: bytes) -> dict[str, str] | None:
+def _picture(data: bytes, most_pixels: int) -> dict[str, str] | None:
     with suppress(Exception):  # whatever a decoder stumbles over
         picture = Image.open(io.BytesIO(data), formats=list(PICTURES))
-        if picture.width * picture.height <= MAX_MEGAPIXELS * 1_000_000:
-            picture.thumbnail((1200, 1200))
-            picture.convert("RGBA").save(copy := io.BytesIO(), "PNG")
+        if picture.width * picture.height <= most_pixels:
+            picture.thumbnail((SIDE, SIDE), reducing_gap=None)  # with a gap, a 16-bit picture fails
+            mode, kind = ("RGBA", "PNG") if picture.has_transparency_data else ("RGB", "JPEG")
+            ImageOps.exif_transpose(picture).convert(mode).save(copy := io.BytesIO(), kind)
             return {"picture": base64.b64encode(copy.getvalue()).decode()}
     return None

@@ -28,8 +28,9 @@ def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
     note = place.empty()  # always there: else all that follows would change places when the problem is over
     if problem := chat.history.problem:
         note.warning(problem)
-    if not chat.history.outlives_session and len(turns_of_session()) <= 1 and follows_a_lost_session():
-        place.warning("Any earlier chats and files are gone: the server restarted, or you were away for too long.")
+    if len(turns_of_session()) <= 1 and follows_a_lost_session():
+        gone = "files you had attached" if chat.history.outlives_session else "earlier chats and files"
+        place.warning(f"Any {gone} are gone: the server restarted, or you were away for too long.")
     earlier = chat.kept.get("earlier", 0)  # that one has asked to see
     wanted = LATEST + earlier
     unread, messages = chat.history.reach(wanted + LATEST), chat.history.messages
@@ -102,7 +103,8 @@ def show_unseen(chat: Chat) -> None:
     """Say what of the chat the model does not see."""
     state = state_of(chat.history.messages[-1]) if chat.history.messages else {}
     if unseen := state.get("unseen"):
-        st.caption(f"This chat is long: the model no longer sees the first {unseen} questions and their answers.")
+        what = f"the first {unseen} questions and their answers" if unseen > 1 else "the first question and its answer"
+        st.caption(f"This chat is long: the model no longer sees {what}.")
     if unread := state.get("unread"):
         st.caption(f"Files in this chat that {plain(chat.model_settings['name'])} does not read: {unread}.")
     #% if cookiecutter.tools != "none"

@@ -24,7 +24,17 @@ from chat.chain import build_chain, is_unread, pieces_of
 from chat.context import CONTEXT_SHARES, messages_that_fit, unseen_questions, without_refused
 from chat.errors import ChatError, Refusal
 from chat.history import History, InMemoryChatMessageHistory
-from chat.message import clean, content_of, files_of, has_media, split_thinking, state_of, text_of, thoughts_in
+from chat.message import (
+    clean,
+    content_of,
+    files_of,
+    has_media,
+    refusal_in,
+    split_thinking,
+    state_of,
+    text_of,
+    thoughts_in,
+)
 from chat.session import Chat, session
 from server.gate import watch_for_browser, watch_for_events
 from server.lifespan import ending, let_end
@@ -40,7 +50,7 @@ PIECES_PER_SECOND, AT_LEAST, AT_LEAST_UNSEEN = 1000, 50, 10
 _growing: set["Turn"] = set()
 RETRY_SECONDS = 60  # the longest that a turn waits because the provider asks it to
 WAVE = HumanMessage("👋")  # before the greeting, where a chat has to begin with the user: it adds no words
-NO_WORD = "Check the server's address, its path too, then try again."
+NO_WORD = "Check the server's address, including its path, then try again."
 EARLIER_FILE = "The model cannot read a file in an earlier question. That question is no longer sent: try again."
 LIMIT_REACHED = "The answer has reached the limit set in settings.toml: ask for the rest, or for a shorter one."
 
@@ -89,7 +99,8 @@ class Turn:
                 shown = visible
             if not running or event_waits():
                 return
-            pause = REDRAW_SECONDS + len(self.answer.text) / CHARS_PER_SECOND
+            length = len(self.answer.text or self._state.get("thinking", ""))
+            pause = REDRAW_SECONDS + length / CHARS_PER_SECOND
             with self._changed:
                 self._changed.wait_for(partial(self._is_urgent, visible, event_waits), pause)
 
@@ -115,7 +126,7 @@ class Turn:
         if self.running:
             self._joined = self._length()
             thinking, self.answer.content = self._so_far()
-            if thinking:
+            if thinking or "thinking" in self._state:  # which may turn out to be none
                 self._state["thinking"] = thinking
 
     def _so_far(self) -> tuple[str, str]:
@@ -178,7 +189,7 @@ class Turn:
                 less = len(seen) > 1 and share != CONTEXT_SHARES[-1] and errors.is_too_long(error)
                 if not less or self._length():
                     raise
-        if self.running and not self._visible()[0]:
+        if self.running and not self._visible()[0].strip():
             ended = self._state.pop("ended", NO_WORD) or "Try again, or rephrase your question."
             what = "thought, but wrote no answer" if self._state.get("thinking") else "sent an empty answer"
             raise ChatError(f"The model {what}. {ended}")
@@ -234,8 +245,10 @@ class Turn:
             if not self.running:
                 return
             first = not self._length()
-            self._words.write(chunk.text)
-            self._thoughts.write(thoughts_in(chunk))
+            most = self._chat.settings["answer_characters"]
+            room = most - self._length() + 1 if most else None  # one piece may be as long as it likes
+            self._words.write((chunk.text or refusal_in(chunk))[:room])
+            self._thoughts.write(thoughts_in(chunk)[:room])
             if self._length() > self._joined * 1.02:  # a long answer is not copied for each word
                 self._join()
             if (ended := errors.end_sentence(chunk.response_metadata)) is not None:
@@ -244,7 +257,7 @@ class Turn:
                 self.answer.usage_metadata = add_usage(None if now["input_tokens"] else self.answer.usage_metadata, now)
             if first:  # each later word would wake every page that follows, only to go on waiting
                 self._changed.notify_all()
-        if 0 < self._chat.settings["answer_characters"] < self._length():
+        if 0 < most < self._length():
             self._deadline.reschedule(0)
 
     def _end(self, status: str, **details: Any) -> None:
@@ -286,6 +299,8 @@ def start(question: HumanMessage, chat: Chat, problem: ChatError | None = None) 
         chat: Where and how to ask.
         problem: Says why the question cannot be sent; it stays on the page, to be edited.
     """
+    if chat.history.problem:  # what is there may not have been read yet
+        chat.history.refresh()
     if turn := running_turn(chat.history):
         turn.stop()
     most = chat.settings["questions_per_minute"]

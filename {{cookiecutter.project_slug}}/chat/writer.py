@@ -20,6 +20,7 @@ class Writer:
 
     def __init__(self) -> None:
         self.turns: dict[Row, Any] = {}
+        self._written: dict[Row, Any] = {}  # what the store has of each
         self._one_at_a_time = asyncio.Lock()  # else an older state could come after the end
         self._beats: asyncio.Task[None] | None = None
 
@@ -42,7 +43,7 @@ class Writer:
 
     async def _write(self, growing: bool) -> None:
         async with self._one_at_a_time:  # answers that end meanwhile are written together
-            turns = [(row, turn) for row, turn in self.turns.items() if growing or not turn.running]
+            turns = [(row, turn) for row, turn in [*self.turns.items()] if growing or not turn.running]
             if not await self._wrote(turns) and len(turns) > 1:
                 for each in turns:  # one that cannot be written does not keep the others from it
                     await self._wrote([each])
@@ -51,20 +52,27 @@ class Writer:
         """Say whether these can be written; while the database is away, the next beat tries again, or `close` does."""
         try:
             answers = [(row, *turn.snapshot()) for row, turn in turns]
-            stopped = await asyncio.to_thread(store.write, answers) if answers else ()
+            grown = [(row, on, None if on and it == self._written.get(row) else it) for row, on, it in answers]
+            stopped = await asyncio.to_thread(store.write, grown) if grown else ()
         except DatabaseAway:
+            self._written.clear()  # another process may take these answers for broken off, and write that
             return True
         except Exception as error:
             logging.getLogger(__name__).warning("Answers cannot be stored: %s", type(error).__name__)
             if len(turns) == 1 and not (turns[0][1].running or isinstance(error, ChatError)):  # nor will it be later
-                self.turns.pop(turns[0][0], None)
+                self._forget(turns[0][0])
             return False
         for row, goes_on, written in answers:
+            self._written[row] = written
             if goes_on and row in stopped:
                 self.turns[row].stop()
             elif not goes_on and written.response_metadata == self.turns[row].answer.response_metadata:
-                del self.turns[row]  # else a thumb came in between, and is written with the next beat
+                self._forget(row)  # else a thumb came in between, and is written with the next beat
         return True
+
+    def _forget(self, row: Row) -> None:
+        self.turns.pop(row, None)
+        self._written.pop(row, None)
 
     def close(self) -> None:
         """Stop what grows, as the server ends, and write it."""

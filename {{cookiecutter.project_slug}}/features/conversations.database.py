@@ -89,8 +89,11 @@ def choose(chat: Chat) -> None:
     chat.session_key = chats.open
     chats.title = chat.history.title
     for kept in session()["chats"].values():  # what could not be stored in another chat is, as soon as it can
-        if (other := kept.get("history")) and other is not chat.history and other.problem:
-            other.refresh()
+        if (other := kept.get("history")) and other is not chat.history:
+            if other.has_unsaved:
+                other.refresh()
+            elif not other.followed():
+                del kept["history"]  # with its files; it is read again when it is opened
     with st.sidebar:
         new, icon = partial(_begin, chats), ":material/edit_square:"
         st.button("New chat", "app.new", icon=icon, width="stretch", shortcut="ctrl+shift+o", on_click=new)
@@ -180,6 +183,6 @@ def _act(chats: _Chats, key: str) -> None:
 def _undo(chats: _Chats, chat: Chat) -> None:
     if chats.deleted:
         key = chats.deleted.pop()
-        chats.attempt(lambda: store.restore(visitor(), key, store.read_limits(chat.settings)))
+        chats.attempt(lambda: store.restore(visitor(), key, chat.settings))
         if not chats.problem:
             chats.go(key)

@@ -18,6 +18,8 @@ def choose(chat: Chat) -> None:
     names = [model["name"], *sorted(profiles.keys() - {model["name"]})]
     chosen = choice.choose(chat, "model", names, lambda name: _label(name, profiles.get(name, {})))
     arguments = dict(model.get("arguments", {}))
+    if chosen != model["name"]:
+        arguments.pop("profile", None)  # which says what that one model takes
     if not profiles.get(chosen, {}).get("temperature", True):
         arguments.pop("temperature", None)
     chat.settings = {**chat.settings, "model": {**model, "name": chosen, "arguments": arguments}}
@@ -33,7 +35,7 @@ def _profiles() -> dict[str, Any]:
 
 
 def _is_offered(name: str, profile: dict[str, Any], model: dict[str, Any]) -> bool:
-    # Some lists have embeddings, transcribers and the like in them, which write text too but call no tools.
+    # Some lists also have models that do not chat, such as transcribers; these call no tools.
     chats = all(profile.get(feature) for feature in ("text_inputs", "text_outputs", "tool_calling"))
     other = profile.get("image_outputs") or profile.get("audio_outputs") or profile.get("status") == "deprecated"
     return chats and not other and any(fnmatch(name, pattern) for pattern in model["offered"])

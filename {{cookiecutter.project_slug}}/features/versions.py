@@ -68,7 +68,7 @@ def _versions(chat: Chat, question: BaseMessage) -> list[Version]:
 
 def _ask_again(chat: Chat, answer: BaseMessage) -> None:
     if answer is chat.history.messages[-1]:
-        unsent = Refusal(state_of(answer)["error"]) if state_of(answer).get("unsent") else None
+        unsent = Refusal(state_of(answer).get("error", "")) if state_of(answer).get("unsent") else None
         _replace(chat, chat.history.messages[-2].content, unsent)
 
 

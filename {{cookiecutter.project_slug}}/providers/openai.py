@@ -18,6 +18,13 @@ class MessagesAsTheyAre:
     def _get_request_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         payload: dict[str, Any] = super()._get_request_payload(*args, **kwargs)  # ty: ignore[missing-attribute]
         if "messages" in payload:  # the Responses API has no such thing
+            #% if cookiecutter.tools != "none"
+            # DeepSeek, for one, wants back what it thought before a call, with the call's result.
+            messages = self._convert_input(args[0]).to_messages()  # ty: ignore[missing-attribute]
+            for message, sent in zip(messages, payload["messages"], strict=False):
+                if thoughts := message.additional_kwargs.get("reasoning_content"):
+                    sent["reasoning_content"] = thoughts
+            #% endif
             payload["extra_body"] = {**(payload.get("extra_body") or {}), "messages": payload["messages"]}
             payload["messages"] = []
             #% if cookiecutter.tools != "none"
@@ -27,6 +34,8 @@ class MessagesAsTheyAre:
         return payload
 
     def _convert_chunk_to_generation_chunk(self, chunk: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        for choice in chunk.get("choices") or []:
+            choice["delta"] = choice.get("delta") or {}  # without one, LangChain drops how the answer has ended
         piece = super()._convert_chunk_to_generation_chunk(chunk, *args, **kwargs)  # ty: ignore[missing-attribute]
         for choice in (chunk.get("choices") or []) if piece else []:
             said = choice.get("delta") or {}

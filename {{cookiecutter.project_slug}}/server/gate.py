@@ -82,7 +82,8 @@ class _Session:
 
         async def let_the_next_one_in() -> None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.open_enough.wait(), OPENING_SECONDS)
+                async with asyncio.timeout(OPENING_SECONDS):
+                    await self.open_enough.wait()
             _opening.release()
 
         async with _line:
@@ -132,7 +133,7 @@ class OneEventAtATime:
             wait_until_ready: Is called in another thread before a connection enters: a page that imports what another
                 thread is importing fails.
         """
-        self.app, self.wait_until_ready = app, wait_until_ready
+        self.app, self.wait_until_ready, self.is_ready = app, wait_until_ready, False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_page = scope["type"] == "websocket" and scope["path"].endswith("/_stcore/stream")
@@ -141,7 +142,9 @@ class OneEventAtATime:
             return await Response(status_code=503)(scope, receive, send)  # a balancer goes to another replica
         if not is_page:
             return await self.app(scope, receive, send)
-        await asyncio.to_thread(self.wait_until_ready)
+        if not self.is_ready:
+            await asyncio.to_thread(self.wait_until_ready)
+            self.is_ready = True
         connection = _Connection(receive, send, "".join(scope["subprotocols"][2:3]))
         return await connection.pass_through(partial(self.app, scope))
 
@@ -164,6 +167,8 @@ class _Connection:
         self._gone = asyncio.Event()  # set when it has ended
         self._replaced = asyncio.Event()  # set when the browser is back with another
         self._closing: asyncio.Task[None] | None = None
+        self._answered = asyncio.Event()  # set while no file is being made, which may take a thread and much memory
+        self._answered.set()
 
     async def pass_through(self, app: Callable[[Receive, Send], Awaitable[None]]) -> None:
         """Let it enter, and wait for its end."""
@@ -211,6 +216,11 @@ class _Connection:
             if first and await self._goes_before_its_turn():
                 self._session.over.set()
                 return await self._enter()
+        elif event.HasField("backend_operation_request"):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await self._answered.wait()
+            self._answered.clear()
         return message
 
     async def _redraw(self) -> Message:
@@ -240,11 +250,14 @@ class _Connection:
             if self._session.drawn and not _absent.locked():
                 async with _absent:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._replaced.wait(), ABSENCE_SECONDS)
+                        async with asyncio.timeout(ABSENCE_SECONDS):
+                            await self._replaced.wait()
 
     async def _leave(self, message: Message) -> None:
         """Send the browser a message of Streamlit's, which may tell that a run begins or ends."""
         told = ForwardMsg.FromString(message.get("bytes") or b"")
+        if told.HasField("backend_operation_response"):
+            self._answered.set()
         if told.HasField("new_session"):  # also for a run that an edit of a file has begun
             _sessions[told.new_session.initialize.session_id] = self._session
             self._session.drawn = True

@@ -7,6 +7,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.runtime import get_instance
 
+SURCHARGE = 4096  # bytes that even an empty file counts
 MAX_MEGABYTES = 120  # of a session: a little more than it may use (chat/files.py), so that the page can say so first
 
 
@@ -23,9 +24,9 @@ class UploadLimit:
             return await self.app(scope, receive, send)
         session_id, length = scope["path"].split("/")[-2], Headers(scope=scope).get("content-length", "")
         most = MAX_MEGABYTES * 2**20
-        size = int(length) if length.isdecimal() else most
+        size = SURCHARGE + int(length) if length.isdecimal() else most
         stored = getattr(get_instance().uploaded_file_mgr, "file_storage", {}).get(session_id, {})
-        if size + self.coming[session_id] + sum(len(file.data) for file in list(stored.values())) > most:
+        if size + self.coming[session_id] + sum(SURCHARGE + len(file.data) for file in [*stored.values()]) > most:
             return await PlainTextResponse("This session has sent too many files.", 413)(scope, receive, send)
         self.coming[session_id] += size
         try:

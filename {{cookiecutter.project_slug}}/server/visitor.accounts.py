@@ -52,6 +52,10 @@ class Visitors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await self._watch(scope, receive, send)
+        elif scope["type"] == "http" and "/_stcore/upload_file/" in scope["path"]:
+            sign_in = _sign_ins.get(scope["path"].split("/")[-2])
+            ended = not sign_in or await asyncio.to_thread(sign_in.has_ended)
+            await (Response(status_code=403) if ended else self.app)(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].endswith(("/auth/login", "/auth/logout", "/oauth2callback")):
             if Headers(scope=scope).get("sec-fetch-mode", "navigate") == "navigate":
                 await self._lead_back(scope, receive, send)

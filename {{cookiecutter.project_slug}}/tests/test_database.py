@@ -42,8 +42,8 @@ def test_tables_are_described_and_read() -> None:
     assert ask("SELECT sum(price) AS total FROM sale") == [{"total": 6.5}]
     assert ask("SELECT * FROM rain_2024") == [
         {"day": "01", "mm rain": 2.5, "mm": "a\nb"},
-        {"day": 2, "mm rain": None, "mm": None},
-        {"day": 3, "mm rain": None, "mm": None},
+        {"day": "2", "mm rain": None, "mm": None},
+        {"day": "3", "mm rain": None, "mm": None},
     ]
     assert ask("SELECT * FROM städte") == [{"Name": "Köln", "name 2": 5}]
     assert ask("SELECT s.what, t.what FROM sale AS s JOIN sale AS t ON s.price < t.price") == [
@@ -99,6 +99,30 @@ def test_a_file_that_is_no_table_is_named_and_the_others_are_read(folder: Path) 
         "empty", "wide", "long",
     ]  # fmt: skip
     assert ask("SELECT * FROM städte") == [{"Name": "Köln", "name 2": 5}]
+
+
+def test_a_column_of_a_csv_file_is_all_numbers_or_none(folder: Path) -> None:
+    (folder / "places.csv").write_text("code;price;count\n01067;2,50;1\n10115;3;\n", encoding="utf-8")
+    (folder / "titled.csv").write_text("Rain in 2024\nday,mm\n1,2\n", encoding="utf-8")
+    (folder / "wide 150.csv").write_text(
+        ",".join(f"c{n}" for n in range(150)) + ",\n" + "1," * 150 + "\n", encoding="utf-8"
+    )
+    (folder / ".#rain.csv").symlink_to(folder / "nowhere")
+    assert ask("SELECT price FROM places WHERE code = '10115'") == [{"price": 3.0}]
+    assert ask("SELECT sum(price) AS sum, sum(count) AS number FROM places WHERE count = '1'") == [
+        {"sum": 2.5, "number": 1}
+    ]
+    assert len(ask("SELECT * FROM wide_150")[0]) == 151
+    described = read_tools()[0]["describe_database"].call()
+    assert '"price" REAL' in described
+    assert "titled.csv cannot be read as a table (it has to begin with a row of all its columns' names)." in described
+
+
+def test_a_text_that_is_no_utf_8_is_read(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "shop.db")) as connection:
+        connection.execute("INSERT INTO sale VALUES (CAST(X'4BF66C6E' AS TEXT), 1)")
+        connection.commit()
+    assert ask("SELECT what FROM sale WHERE price = 1") == [{"what": "K\ufffdln"}]
 
 
 def test_without_a_database_and_a_file_there_is_no_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,33 @@ def test_an_edited_file_counts_and_a_broken_one_is_named(folder: Path) -> None:
     assert read_tools()[0]["list_documents"].call() == ["broken.pdf"]
 
 
+def test_texts_of_other_encodings_and_languages_are_found(folder: Path) -> None:
+    (folder / "windows.txt").write_text("Köln liegt am Rhein.", encoding="cp1252")
+    (folder / "unicode.txt").write_text("Łódź leży w Polsce.", encoding="utf-16")
+    (folder / "japanese.md").write_text("鯨は海に住む。", encoding="utf-8")
+    (folder / "half.pdf").write_bytes(pdf("Costs fell."))
+    (folder / ".#half.pdf").symlink_to("nowhere")
+    for words, source in (
+        ("Köln", "windows.txt"),
+        ("Łódź", "unicode.txt"),
+        ("海に", "japanese.md"),
+        ("鯨", "japanese.md"),
+    ):
+        assert [passage["source"] for passage in found(words)] == [source]
+    assert found("海は") == []
+
+
+def test_half_a_character_in_a_document_keeps_no_other_from_being_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pypdf = pytest.importorskip("pypdf")
+    (folder / "notes.txt").write_text("apples")
+    (folder / "half.pdf").write_bytes(pdf("Costs fell."))
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", lambda _: "half \ud83d pears")
+    assert [passage["source"] for passage in found("apples")] == ["notes.txt"]
+    assert [passage["text"] for passage in found("pears")] == ["half \ufffd pears"]
+
+
 def test_what_was_found_is_under_the_answer(page: AppTest, server: ModelServer, folder: Path) -> None:
     (folder / "notes.txt").write_text("<b>Owls</b> *stay*.")
     replies = iter([Reply((), calls=(("search_documents", json.dumps({"words": "owls"})),))])

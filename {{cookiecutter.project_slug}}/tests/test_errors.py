@@ -70,6 +70,8 @@ WORDS = {
         (400, "Content Exists Risk"),
         (400, "The request was rejected because it was considered high risk"),
         (400, "Input data may contain inappropriate content."),
+        (400, "Violated OpenAI moderation policy"),
+        (400, "The request failed because the input text may contain sensitive information."),
     ],
     "begins with the app's greeting": [
         (400, "After the optional system message, conversation roles must alternate user/assistant/user/assistant/..."),
@@ -96,6 +98,8 @@ WORDS = {
         (400, "input length and `max_tokens` exceed context limit: 199990 + 20000 > 200000"),
         (400, "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000"),
         (400, "`inputs` must have less than 4096 tokens. Given: 5000"),
+        (400, "Invalid 'messages[1].content': string too long. Expected a string with maximum length 1048576."),
+        (400, "Prompt exceeds max length"),
         (413, "Request Entity Too Large"),
     ],
     "no credit": [(400, "Your credit balance is too low."), (400, "Budget has been exceeded! Max budget: 1.0")],

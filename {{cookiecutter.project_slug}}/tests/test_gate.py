@@ -275,6 +275,21 @@ def test_what_no_page_of_ours_sends_is_dropped(unwanted: dict[str, Any]) -> None
     asyncio.run(connect(streamlit, [other, sent(upload), other, event("one")]))
 
 
+def test_a_browsers_files_are_made_one_after_the_other() -> None:
+    asked = BackMsg()
+    asked.backend_operation_request.deferred_file.file_id = "any"
+
+    async def streamlit(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        second = asyncio.ensure_future(receive())
+        await asyncio.sleep(0.05)
+        assert not second.done()
+        await send(told(backend_operation_response={"request_id": "1"}))
+        await second
+
+    asyncio.run(connect(streamlit, [sent(asked), sent(asked)]))
+
+
 def test_a_text_and_what_cannot_be_read_are_dropped() -> None:
     async def streamlit(scope: Any, receive: Any, send: Any) -> None:
         assert brought(await receive()) == "one"

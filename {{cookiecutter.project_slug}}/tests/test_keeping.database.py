@@ -24,7 +24,7 @@ from chat.message import state_of
 from chat.model import build_model
 from chat.session import Chat
 from chat.settings import ROOT, read_settings
-from chat.store import Limits, Row
+from chat.store import Row
 from chat.turn import MOST_READ, Turn
 from chat.writer import writer
 from server.visitor import visitor
@@ -32,6 +32,7 @@ from tests.conftest import PAGE
 from tests.filling import fill
 from tests.model_server import ModelServer, Reply
 from tests.pages import labels, press, say, transcript, wait_until
+from tests.test_store import NO_LIMITS
 
 pytestmark = pytest.mark.usefixtures("one_visitor")
 ANSWER = ("ai", "Hello from the model.")
@@ -81,7 +82,7 @@ def store_turn(status: str, text: str = "Half") -> Row:
     """Store a question and its answer as another process would; return where the answer stands."""
     answer = AIMessage(text, id="answer to 1", response_metadata={"status": status})
     messages = [HumanMessage("Why?", id="1"), answer]
-    return store.add(visitor(), uuid4().hex, messages, {}, Limits(0, 0, 0, 0, 0))[2][1]
+    return store.add(visitor(), uuid4().hex, messages, {}, NO_LIMITS)[2][1]
 
 
 @pytest.fixture
@@ -256,7 +257,7 @@ def test_what_is_asked_while_the_database_is_away_stays_and_is_stored_later(
     away(True)
     say(page, "Meanwhile")
     assert transcript(page)[-2][1] == "Meanwhile"
-    assert page.error[0].value == page.warning[0].value == store.AWAY
+    assert page.error[0].value == page.warning[0].value == f"{store.AWAY} {keeping.KEPT}"
     away(False)
     assert not page.run().warning
     assert [message.text for message in stored(address_of(page)) if message.type == "human"] == ["Before", "Meanwhile"]
@@ -266,8 +267,60 @@ def test_a_page_opens_while_the_database_is_away(server: ModelServer, away: Call
     away(True)
     page = AppTest.from_file(str(PAGE), default_timeout=60).run()
     say(page, "Hello?")
-    assert store.AWAY in [error.value for error in page.error]
+    assert f"{store.AWAY} {keeping.KEPT}" in [error.value for error in page.error]
     assert reopen(uuid4().hex).error[0].value == store.AWAY
+
+
+def test_a_chat_that_is_opened_while_the_database_is_away_is_read_before_more_is_said(
+    page: AppTest, server: ModelServer, away: Callable[[bool], None]
+) -> None:
+    say(page, "First")
+    address = address_of(page)
+    press(page, "New chat")
+    say(page, "Another")
+    away(True)
+    press(page, "First")
+    away(False)
+    say(page, "Second")
+    said = ["First", ANSWER[1], "Second", ANSWER[1]]
+    wait_until(lambda: [message.text for message in stored(address)][-4:] == said)
+    assert sum(message.type == "human" for message in stored(address)) == 2
+    assert "First" in json.dumps(server.requests[-1])
+
+
+def test_what_is_had_again_while_the_database_is_away_is_stored_once(
+    page: AppTest, away: Callable[[bool], None]
+) -> None:
+    pytest.importorskip("features.versions")
+    say(page, "First?")
+    away(True)
+    press(page, "Try again")
+    say(page, "Second?")
+    away(False)
+    page.run()
+    again = reopen(address_of(page))
+    assert [text for who, text in transcript(again) if who == "human"] == ["First?", "Second?"]
+    assert transcript(again) == transcript(page)
+
+
+def test_a_version_is_had_again_that_cannot_be_stored(page: AppTest, settings: dict[str, Any]) -> None:
+    pytest.importorskip("features.versions")
+    say(page, "First?")
+    settings["questions_per_minute"] = 1
+    press(page, "Try again")
+    store.rename(visitor(), address_of(page), "Another name")
+    assert len(page.run().exception) == 0
+    assert [text for who, text in transcript(page) if who == "human"] == ["First?"]
+
+
+def test_what_has_not_grown_is_not_written_again(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, write = [], store.write
+    monkeypatch.setattr(store, "write", lambda answers: (written.extend(answers), write(answers))[1])
+    turn, _, id = begin(server, Reply(words=("One",), stall=60))
+    wait_until(lambda: sum(answer is None for row, _, answer in written if row.id == id) > 1)
+    assert stored(id)[-1].text == "One"
+    turn.stop()
+    wait_until(lambda: state_of(stored(id)[-1])["status"] == "stopped")
 
 
 def test_an_answer_goes_on_while_the_database_is_away(server: ModelServer, away: Callable[[bool], None]) -> None:
@@ -305,6 +358,7 @@ def test_a_chat_that_is_deleted_in_another_tab_is_gone(page: AppTest) -> None:
     other = reopen(address_of(page))
     store.forget(visitor())
     assert "human" not in [who for who, _ in transcript(other.run())]
+    assert [each.value for each in other.warning] == [keeping.DELETED]
     say(other, "Second?")
     wait_until(lambda: [message.text for message in stored(address_of(page))] == ["Second?", ANSWER[1]])
 

@@ -46,6 +46,8 @@ def test_a_typed_key_reaches_the_provider_and_no_other_session(page: AppTest, se
     assert transcript(page)[-1] == ("ai", "Hello from the model.")
     assert {"sk-typed-by-me", "Bearer sk-typed-by-me"} & set(server.headers[-1].values())
     assert AppTest.from_file(str(PAGE), default_timeout=60).run().text_input(key="app.api_key").value == ""
+    page.text_input(key="app.api_key").set_value("sk-another-one").run()
+    assert len(page.session_state["app.session"]["models"]) == 1
 
 
 def test_a_refused_key_is_named_nowhere(page: AppTest, server: ModelServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -52,6 +52,10 @@ SHOWN = [
     ("- a\n  b\n> c\nd\n\n1.\te\n\tf", "- a  \n  b\n> c  \nd\n\n1.\te  \n\tf"),
     ("| a | b |\n|---|:-:|\n| `x\\|y` | $5 |", "| a | b |\n|---|:-:|  \n| `x\\|y` | \\$5 |"),
     ("a\n    # b\n    - c", "a  \n    # b  \n    - c"),
+    # Lines of nothing but other kinds of space.
+    ("Hello\n\u00a0\n\nWorld", "Hello\n\u00a0\n\nWorld"),
+    ("\u3000\nTitle\n===\n\n- \u2003\n  a\n  b\n\u2028", "\u3000\nTitle\n===\n\n- \u2003\n  a  \n  b\n\u2028"),
+    ("HTTPS://X.ORG:80/é:x", "HTTPS://X.ORG:80/é:x"),
     # What Markdown means is kept.
     ("# a #\n\nb\n---\n\n* * *\n- [x] c[^1]\n\n[^1]: d", "# a\n\nb\n---\n\n* * *\n- [x] c[^1]\n\n[^1]: d"),
     ("<div>\n*a* <b> List<T>\n</div>", "\\<div>  \n*a* <b> List<T>  \n\\</div>"),

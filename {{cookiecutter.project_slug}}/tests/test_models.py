@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from chat.settings import read_settings
 from features import models
 from tests.model_server import ModelServer
-from tests.pages import say
+from tests.pages import say, transcript
 
 NAME = read_settings()["model"]["name"]
 CHATS = {"text_inputs": True, "text_outputs": True, "tool_calling": True}
@@ -32,10 +32,12 @@ def offered(monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> dict[s
 def test_the_chosen_model_is_asked(offered: dict[str, Any], page: AppTest, server: ModelServer) -> None:
     choice = page.selectbox[0]
     assert choice.options == [NAME, "plain", "seeing (images, no temperature)"]
+    offered["model"]["arguments"]["profile"] = {"max_input_tokens": 5}  # the owner's word on the default
     choice.set_value("seeing").run()
     say(page, "Hello")
     assert server.model() == "seeing"
     assert "0.5" not in str(server.requests[-1])
+    assert transcript(page)[-1] == ("ai", "Hello from the model.")
 
 
 def test_the_owner_says_which_are_offered(offered: dict[str, Any], page: AppTest) -> None:

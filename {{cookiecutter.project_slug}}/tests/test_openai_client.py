@@ -56,6 +56,14 @@ def test_a_models_refusal_is_its_answer(page: AppTest, monkeypatch: pytest.Monke
     assert transcript(page)[-1] == ("ai", "I can't do that.")
 
 
+def test_an_end_without_a_delta_is_one(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"index": 0, "delta": {"role": "assistant", "content": "Yes."}, "finish_reason": None}
+    end = protocol.event({"index": 0, "delta": None, "finish_reason": "stop"}) + b"data: [DONE]\n\n"
+    monkeypatch.setattr(protocol, "stream", lambda *_: iter([protocol.event(said), end]))
+    say(page, "Hello")
+    assert page.session_state[read_settings()["session_key"]][-1].response_metadata["ended"] == ""
+
+
 def test_running_totals_are_not_added_up(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
     answer_with(monkeypatch, {"role": "assistant", "content": "One"}, {"content": " two"}, usage=usage)

@@ -5,8 +5,10 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -124,6 +126,27 @@ def test_what_is_not_marked_as_harmless_asks_first(server: ModelServer, named: d
     assert results(server, "own_delete") == ["deleted x"]
 
 
+@pytest.mark.parametrize("name", ["count", "own_count"])
+def test_a_tool_that_is_to_ask_first_does_under_either_name(
+    server: ModelServer, named: dict[str, Any], name: str
+) -> None:
+    named["own"]["ask_first"] = [name]
+    turn = turn_with(server, "own_count")
+    wait_until(lambda: [step["status"] for step in state_of(turn.answer).get("steps", [])] == ["asks"])
+    turn.stop()
+
+
+def test_a_wrong_name_under_ask_first_is_a_sentence(named: dict[str, Any], page: AppTest, server: ModelServer) -> None:
+    named["own"]["ask_first"] = ["delet"]
+    assert "has no tool delet" in say(page, "Hello").warning[0].value
+
+
+def test_a_tool_without_arguments_has_the_schema_that_providers_want(named: dict[str, Any]) -> None:
+    told = SimpleNamespace(name="list", description="List.", input_schema={"type": "object"}, annotations=None)
+    tool = servers._Server._tool(SimpleNamespace(name="own", _how={}, _call=print), told)  # ty: ignore[invalid-argument-type]
+    assert tool.schema["function"]["parameters"] == {"type": "object", "properties": {}}
+
+
 def test_stop_ends_a_call_and_the_session_goes_on(server: ModelServer, named: dict[str, Any]) -> None:
     (first,) = results(server, "own_count")
     turn = turn_with(server, "own_wait")
@@ -156,18 +179,28 @@ def test_a_server_that_ends_is_started_again(server: ModelServer, named: dict[st
     assert results(server, "own_count")[0].split()[-1] != first.split()[-1]
 
 
-def test_a_server_with_an_address(server: ModelServer, named: dict[str, Any], tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+@contextmanager
+def listening(port: int) -> Generator[None]:
+    """Run the server at this port."""
     script = SERVER.replace("server.run()", f"server.run('streamable-http', host='127.0.0.1', port={port})")
     with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) as process:
         try:
             wait_until(lambda: not socket.socket().connect_ex(("127.0.0.1", port)))
-            named["own"] = {"url": f"http://127.0.0.1:{port}/mcp"}
-            assert max(results(server, "own_count", "own_count")).startswith("2 calls")  # in either order
+            yield
         finally:
             process.kill()
+
+
+def test_a_server_with_an_address(server: ModelServer, named: dict[str, Any]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    named["own"] = {"url": f"http://127.0.0.1:{port}/mcp"}
+    with listening(port):
+        assert max(results(server, "own_count", "own_count")).startswith("2 calls")  # in either order
+    with listening(port):  # it has forgotten the session
+        results(server, "own_count")  # which may be an error
+        assert "calls in" in results(server, "own_count")[0]
     assert "Error" in results(server, "own_count")[0]
 
 

@@ -12,7 +12,7 @@ from langchain_core.messages import messages_to_dict
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from chat import keeping
+from chat import keeping, steps
 from chat.message import state_of
 from chat.settings import read_settings
 from chat.steps import as_code
@@ -232,7 +232,10 @@ def test_steps_of_a_process_that_has_ended_are_closed(
     for step, status in zip(state["steps"], ("running", "asks"), strict=True):
         step["status"] = status
         del step["seconds"]
-    assert boxes(page.run()) == ["echo was stopped, but may still run"] * 2
+    assert boxes(page.run()) == ["echo was stopped"] * 2
+    say(page, "And?")  # whether such a call was made is not known, and the model has to hear that
+    assert [result for *_, result in server.calls()] == [steps.UNKNOWN, steps.NEVER_RAN]
+    del history(page)[-2:]
     state["status"] = "running"
     page.session_state["app.session"]["turns"].clear()  # it is another process that asks, then
     if elsewhere := getattr(keeping, "_Elsewhere", None):  # a database would be asked how far that process is

@@ -17,11 +17,11 @@ from sqlalchemy import event
 
 from chat import store
 from chat.errors import ChatError
-from chat.store import Limits
 from server import kept
 
 MINE, OTHER = "a" * 64, "b" * 64
-NO_LIMITS = Limits(0, 0, 0, 0, 0)
+UNBOUNDED = dict.fromkeys(("questions_per_day", "chats", "megabytes"), 0)
+NO_LIMITS: dict[str, Any] = {"questions_per_minute": 0, "conversations": UNBOUNDED}
 PICTURE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
 
 
@@ -186,7 +186,7 @@ def test_nobody_gets_around_a_limit_by_undoing() -> None:
     store.delete(MINE, first)
     begin()
     with pytest.raises(ChatError, match="limit of 1 chats"):
-        store.restore(MINE, first, Limits(0, 0, 0, 1, 0))
+        store.restore(MINE, first, {**NO_LIMITS, "conversations": UNBOUNDED | {"chats": 1}})
     assert len([id for id, _, deleted in store.chats(MINE) if not deleted]) == 1
 
 
@@ -219,21 +219,56 @@ def test_what_is_too_old_is_taken_out() -> None:
     store.tidy(30)
     assert not texts(MINE, old)
     assert texts(MINE, new)
+    for _ in range(2 * store.AT_ONCE):
+        store.delete(MINE, begin())
+    with store.engine().begin() as db:
+        db.execute(sa.text("UPDATE conversation SET deleted = 1 WHERE deleted IS NOT NULL"))
+    store.tidy(0)
+    assert [row["id"] for row in everything() if "deleted" in row] == [new]
+
+
+def test_a_chat_that_was_deleted_elsewhere_begins_anew() -> None:
+    id = begin()
+    store.delete(MINE, id)
+    store.add(MINE, id, turn("Anew?"), {}, NO_LIMITS)
+    assert texts(MINE, id) == ["Anew?", "So."]
+
+
+def test_what_has_been_written_meanwhile_has_not_broken_off() -> None:
+    id = begin(*turn(answer="Half", status="running"))
+    found = store.load(MINE, id)
+    assert found
+    half = found.messages[-1]
+    whole = AIMessage("Half and half", response_metadata={"status": "complete"})
+    store.write([(half.row, False, whole)])
+    half.message.response_metadata["status"] = "failed"
+    assert not store.break_off(half)
+    assert texts(MINE, id)[-1] == "Half and half"
+    half.message.response_metadata["feedback"] = 1
+    store.save(half.row, half.message)  # a page that has not seen the rest
+    found = store.load(MINE, id)
+    assert found
+    answer = found.messages[-1].message
+    assert answer.text == "Half and half"
+    assert answer.response_metadata == {"status": "complete", "feedback": 1}
 
 
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
-        (NO_LIMITS._replace(questions_per_minute=2), "You have reached the limit of 2 questions a minute"),
-        (NO_LIMITS._replace(questions_per_day=2), "You have reached the limit of 2 questions in 24 hours"),
-        (NO_LIMITS._replace(chats=2), "You have reached the limit of 2 chats"),
-        (NO_LIMITS._replace(megabytes=1), "You have reached the limit of 1 MB"),
+        ({"questions_per_minute": 2}, "You have reached the limit of 2 questions a minute"),
+        (
+            {"conversations": UNBOUNDED | {"questions_per_day": 2}},
+            "You have reached the limit of 2 questions in 24 hours",
+        ),
+        ({"conversations": UNBOUNDED | {"chats": 2}}, "You have reached the limit of 2 chats"),
+        ({"conversations": UNBOUNDED | {"megabytes": 1}}, "You have reached the limit of 1 MB for"),
     ],
 )
-def test_an_owner_may_have_so_much(limits: Limits, sentence: str) -> None:
+def test_an_owner_may_have_so_much(limits: dict[str, Any], sentence: str) -> None:
     def ask(owner: str) -> None:
-        asked = turn("x" * 400_000 if limits.megabytes else "Why?", status="running")
-        store.add(owner, uuid4().hex, asked, {}, limits)
+        asked = turn("x" * 400_000 if "MB" in sentence else "Why?", status="running")
+        store.add(owner, uuid4().hex, asked, {}, NO_LIMITS | limits)
 
     for _ in range(2):
         ask(MINE)
@@ -241,6 +276,15 @@ def test_an_owner_may_have_so_much(limits: Limits, sentence: str) -> None:
         ask(MINE)
     assert len(store.chats(MINE)) == 2
     ask(OTHER)
+
+
+def test_what_is_deleted_counts_until_it_is_gone() -> None:
+    limits = NO_LIMITS | {"conversations": UNBOUNDED | {"megabytes": 1}}
+    for _ in range(5):
+        store.add(MINE, id := uuid4().hex, turn("x" * 400_000), {}, limits)
+        store.delete(MINE, id)
+    with pytest.raises(ChatError, match="limit of 2 MB, deleted chats included"):
+        store.add(MINE, uuid4().hex, turn("x" * 400_000), {}, limits)
 
 
 def test_all_that_is_stored_counts() -> None:
@@ -261,7 +305,8 @@ def test_all_that_is_stored_counts() -> None:
 def test_no_function_shows_or_changes_what_another_owner_has() -> None:
     question, answer = turn("A secret", "Of mine", status="running")
     id = begin(question, answer)
-    row = store.Row(OTHER, id, 0, 0)
+    row, found = store.Row(OTHER, id, 0, 0), store.load(MINE, id)
+    beat = found and found.messages[-1].beat
     intruder = AIMessage("Not yours", id="x", response_metadata={"status": "running"})
     calls: dict[str, Callable[[], Any]] = {
         "revision": lambda: store.revision(OTHER, id),
@@ -269,6 +314,7 @@ def test_no_function_shows_or_changes_what_another_owner_has() -> None:
         "add": lambda: store.add(OTHER, id, [intruder], {}, NO_LIMITS),
         "write": lambda: store.write([(row._replace(position=1), how, intruder) for how in (True, False)]),
         "save": lambda: store.save(row, intruder),
+        "break_off": lambda: store.break_off(store.Stored(row._replace(position=1), True, beat, intruder)),
         "look": lambda: store.look(row),
         "stop": lambda: store.stop(row._replace(position=1)),
         "show": lambda: store.show(row._replace(version=1)),
@@ -279,7 +325,7 @@ def test_no_function_shows_or_changes_what_another_owner_has() -> None:
         "restore": lambda: store.restore(OTHER, id, NO_LIMITS),
         "forget": lambda: [store.forget(OTHER, id), store.forget(OTHER)],
     }
-    of_everybody = {"engine", "transaction", "tidy", "read_limits"}
+    of_everybody = {"engine", "transaction", "tidy"}
     functions = {name for name, it in vars(store).items() if inspect.isfunction(it) and it.__module__ == store.__name__}
     assert {name for name in functions if not name.startswith("_")} == {*calls, *of_everybody}
 
@@ -312,7 +358,9 @@ def test_a_later_app_opens_this_database_and_an_older_app_refuses_that(
     id = begin()
     shutil.copytree("migrations", tmp_path / "migrations")
     step = "from alembic import op\nimport sqlalchemy as sa\nrevision, down_revision = '9999', '0001'\n"
-    step += "def upgrade():\n    op.add_column('conversation', sa.Column('colour', sa.Text, server_default='red'))\n"
+    step += "def upgrade():\n    with op.batch_alter_table('conversation') as table:\n"  # SQLite makes a new one
+    step += "        table.alter_column('first', nullable=True)\n"
+    step += "        table.add_column(sa.Column('colour', sa.Text, server_default='red'))\n"
     (tmp_path / "migrations" / "versions" / "9999_later.py").write_text(step)
     with monkeypatch.context() as later:
         later.setattr("chat.migrate.ROOT", tmp_path)

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import time
 
 import pytest
@@ -39,6 +40,7 @@ def test_thinking_is_folded_away_and_never_sent_back(page: AppTest, server: Mode
         (("<think>\n\n</think>\n\nYes.",), "", "Yes."),
         (("Let me see.", "</think>Yes."), "Let me see.", "Yes."),
         (("<think>Let me", " see.</think>\n<think>So.</think>Yes."), "Let me see.\n\nSo.", "Yes."),
+        (("<|channel>thought\n", "Let me see.<channel|>", "Yes."), "Let me see.", "Yes."),
         (("◁think▷Let me see.◁/think▷Yes.",), "Let me see.", "Yes."),
         (("<|START_THINKING|>Let me see.<|END_THINKING|>Yes.",), "Let me see.", "Yes."),
         (
@@ -72,12 +74,15 @@ def test_thinking_in_the_answer_is_taken_out(
         "A <think> is ended by </think>.",
         'Call `text.split("</think>")` to drop it.',
         "Models end their thoughts with </think> and then answer.",
+        'Look for "</think>" in the stream.',
     ],
 )
 def test_a_text_on_thinking_is_an_answer(page: AppTest, server: ModelServer, text: str) -> None:
-    server.reply = Reply((text,))
-    say(page, "How do models think?")
-    assert page.session_state[read_settings()["session_key"]][-1].text == text
+    for words in ((text,), tuple(re.findall(r"\s*\S+", text))):
+        server.reply = Reply(words)
+        say(page, "How do models think?")
+        answer = page.session_state[read_settings()["session_key"]][-1]
+        assert (answer.text, answer.response_metadata.get("thinking", "")) == (text, "")
 
 
 def test_thoughts_without_an_answer_say_so(page: AppTest, server: ModelServer) -> None:

@@ -1,5 +1,7 @@
 """The model calls tools: each call is made once and told to the model, whatever it, the tool or the user does."""
 
+import base64
+import io
 import json
 import logging
 from pathlib import Path
@@ -7,7 +9,8 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import FakeMessagesListChatModel
-from langchain_core.messages import AIMessage, HumanMessage, ToolCall
+from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessage
+from PIL import Image
 
 from chat.context import count_tokens
 from chat.message import state_of
@@ -16,7 +19,7 @@ from chat.session import Chat
 from chat.settings import read_settings
 from chat.steps import Step
 from chat.tool_turn import MAX_CALLS, NO_MORE, ToolTurn
-from chat.tools import _load, read_tools
+from chat.tools import FIX, _load, read_tools
 from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import wait_until
 
@@ -83,6 +86,30 @@ async def block() -> str:
     """Block everybody."""
     time.sleep(0.3)
     return "blocked"
+
+async def interrupt() -> str:
+    """End the app, too."""
+    raise KeyboardInterrupt
+
+class Frame:
+    """What compares with a text as a table of pandas does."""
+
+    def __eq__(self, other):
+        raise ValueError("ambiguous")
+
+    def __str__(self):
+        return "a frame"
+
+def frame() -> Frame:
+    """Return it."""
+    return Frame()
+
+def photo() -> bytes:
+    """Return a picture as a camera takes it."""
+    import io, os
+    from PIL import Image
+    Image.frombytes("RGB", (1600, 1200), os.urandom(1600 * 1200 * 3)).save(file := io.BytesIO(), "JPEG")
+    return file.getvalue()
 '''
 
 
@@ -221,6 +248,9 @@ def test_a_turn_that_fails_after_a_call_keeps_it(server: ModelServer, folder: Pa
         ("rows", "{}", '[{"name": "Ann", "age": 5}]'),
         ("named", '{"function": "f", "name": "n", "arguments": 1}', "f n 1"),
         ("no_number", "{}", '[{"x": NaN, "y": Infinity}]'),
+        ("interrupt", "{}", "Error: RuntimeError: the tool ended itself"),
+        ("frame", "{}", '"a frame"'),
+        ("multi_tool_use.parallel", "{}", "Error: LookupError: there is no such tool."),
     ],
 )
 def test_what_goes_wrong_is_told_to_the_model(
@@ -257,9 +287,17 @@ def test_half_a_character_stops_no_call(server: ModelServer, folder: Path) -> No
 def test_an_answer_has_no_more_tables_than_can_be_kept(
     server: ModelServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chat.tool_turn.MAX_DRAWN", 50)
-    turn = ended(begin(server, call("rows", ("rows", "{}"))))
-    assert ["shown" in step for step in steps(turn)] == [True, False]
+    monkeypatch.setattr("chat.tool_turn.MAX_DRAWN", 100)
+    turn = ended(begin(server, call("rows"), call("photo"), call("rows"), call("rows")))
+    assert ["shown" in step for step in steps(turn)] == [True, False, True, False]
+    assert "cannot be shown" in server.calls()[1][2]
+
+
+def test_a_photo_is_drawn(server: ModelServer, folder: Path) -> None:
+    turn = ended(begin(server, call("photo")))
+    assert "which the user is shown" in server.calls()[0][2]
+    picture = Image.open(io.BytesIO(base64.b64decode(steps(turn)[0]["shown"]["picture"])))
+    assert (picture.size, picture.format) == ((1200, 900), "JPEG")
 
 
 def test_a_result_is_cut_and_says_so(server: ModelServer, folder: Path) -> None:
@@ -428,7 +466,10 @@ def test_an_edit_counts_at_once(folder: Path) -> None:
         ("\n\nopen('/none')", "line 3, FileNotFoundError"),
         ("def f() -> str:\n    return ''", "line 1, `f` has no docstring"),
         ('def f(a, b: int) -> str:\n    """F."""', "line 1, `f` has no type for a"),
-        ('def f(*, a: "Nothing") -> str:\n    """F."""', "NameError (Nothing)"),
+        ('def f(*, a: "Nothing") -> str:\n    """F."""', "line 1, `f` has a type that cannot be used (NameError)"),
+        ('class A: ...\ndef f(a: A) -> str:\n    """F."""', "line 2, `f` has a type that cannot be used"),
+        (f'def {"f" * 65}() -> str:\n    """F."""', "has a name that models do not take"),
+        ('def f(*a: int) -> str:\n    """F."""', "line 1, `f` takes any number of arguments (a)"),
         ('def pay(a: int) -> str:\n    """F."""', "another file already has pay()"),
         ("\xff", "cannot be read as UTF-8"),
     ],
@@ -447,14 +488,17 @@ def test_a_file_that_cannot_be_used_is_run_once_for_each_edit(folder: Path, capl
         (folder / "worse.py").write_text(source + edit, encoding="utf-8")
         assert [len(read_tools()[1]) for _ in range(3)] == [1, 1, 1]
     assert (folder / "runs").read_text() == "xx"
-    assert [record.getMessage() for record in caplog.records] == ["tools/worse.py cannot be used: line 3, OSError"] * 2
+    assert [record.getMessage() for record in caplog.records] == [
+        f"tools/worse.py cannot be used: line 3, OSError. {FIX}"
+    ] * 2
 
 
 def test_only_public_functions_of_the_file_are_tools(folder: Path) -> None:
     source = "from __future__ import annotations\nfrom os.path import join\ndef _own() -> str: ...\n"
     source += "from dataclasses import dataclass\n@dataclass\nclass Place:\n    name: str\n"
     source += 'async def weather(place: Place) -> str:\n    """Say it.\n\n    Args:\n        place: Where.\n    """\n'
-    source += "    return place.name\n"
+    source += "    return place.name\nby_name = lambda place: place.name\n"
+    (folder / ".#some.py").symlink_to("nowhere")  # an editor's
     (folder / "some.py").write_text(source, encoding="utf-8")
     (folder / "_helper.py").write_text("def no_tool(): ...", encoding="utf-8")
     (tool,) = read_tools()[0].values()
@@ -515,6 +559,17 @@ def test_rounds_are_added_up_but_the_context_is_the_last_ones(server: ModelServe
 
 
 @pytest.mark.skipif(getattr(protocol, "TAKES_TAGS_OUT", False), reason="this client reads the tags itself")
+def test_what_was_thought_before_a_call_goes_back_with_its_result(server: ModelServer) -> None:
+    ours = pytest.importorskip("providers.openai").MessagesAsTheyAre
+    model: Any = build_model(read_settings(), server.key)
+    if not isinstance(model, ours) or protocol.__name__ != "tests.protocols.openai":
+        pytest.skip("this model goes another way")
+    call = ToolCall(name="clock", args={}, id="1")
+    thought = AIMessage("", additional_kwargs={"reasoning_content": "Hm."}, tool_calls=[call])
+    list(model.stream([HumanMessage("How late is it?"), thought, ToolMessage("Noon", tool_call_id="1")]))
+    assert [message.get("reasoning_content") for message in server.requests[-1]["messages"]] == [None, "Hm.", None]
+
+
 def test_thinking_of_each_round_is_taken_out(server: ModelServer, folder: Path) -> None:
     replies = [Reply((f"<think>{number}?</think>Text {number}",), calls=(("at_once", "{}"),)) for number in (1, 2)]
     turn = ended(begin(server, *replies))

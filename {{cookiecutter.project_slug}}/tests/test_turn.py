@@ -188,12 +188,15 @@ def test_an_answer_can_be_drawn_sent_and_stored_whatever_comes(
     assert server.conversation()[-2][1] == text
 
 
-def test_an_endless_answer_ends_at_the_limit_of_length(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("words", [("word ",) * 5, ("word " * 10_000,)])
+def test_an_endless_answer_ends_at_the_limit_of_length(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
     monkeypatch.setitem(read_settings(), "answer_characters", 20)
-    server.reply = Reply(words=("word ",) * 5, stall=60)
+    server.reply = Reply(words, stall=60)
     turn, _ = begin(server)
     wait_until(lambda: not turn.running)
-    assert turn.answer.text == "word " * 5
+    assert turn.answer.text == "word word word word w"
     assert "reached the limit" in turn.answer.response_metadata["ended"]
     wait_until(lambda: server.left == 1)
 

@@ -1,7 +1,8 @@
 """Your database, to be read and never written: a SQLite file or PostgreSQL, and each CSV file in documents/ as a table.
 
 TOOLS_DATABASE, in the environment, says which: the path of a SQLite file, or postgresql://…, which takes
-`uv add "psycopg[binary]"`. Give it a role that can only read: nothing else keeps a function of yours from writing.
+`uv add "psycopg[binary]"`. It sends nothing but queries that read; on PostgreSQL, connect as a role that can only read
+all the same, for a function that is there might write.
 """
 
 import csv
@@ -12,9 +13,11 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
+from collections.abc import Sequence
 from contextlib import closing
 from importlib import import_module
-from itertools import chain, count
+from itertools import chain, count, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, 
 
 # The CSV files as a SQLite database, with a sentence for each that is no table, by their names, times and sizes.
 _tables: dict[tuple[Any, ...], tuple[bytes, list[str]]] = {}
+_lock = threading.Lock()
 
 
 def describe_database() -> str:
@@ -64,7 +68,13 @@ def _ask(sql: str, most: int) -> list[dict[str, Any]]:
 
 
 def _read_tables() -> tuple[bytes, list[str]]:
-    files = sorted(file for file in FOLDER.rglob("*") if file.suffix.lower() == ".csv")
+    with _lock:
+        return _read_new_tables()
+
+
+def _read_new_tables() -> tuple[bytes, list[str]]:
+    named = (file for file in FOLDER.rglob("[!.]*") if file.suffix.lower() == ".csv")
+    files = sorted(file for file in named if file.is_file())
     stamp = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
     if stamp not in _tables:
         problems = []
@@ -87,12 +97,16 @@ def _load(connection: sqlite3.Connection, file: Path) -> None:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
-    first = text.partition("\n")[0]
-    head, *rows = [*csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))] or [[]]
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    head, *rows = [*filter(None, csv.reader(io.StringIO(text, newline=""), delimiter=separator))] or [[]]
+    if any(any(row[len(head) :]) for row in rows):
+        raise ValueError("it has to begin with a row of all its columns' names")
     names = _distinct([name.strip().replace('"', "") or "column" for name in head])
+    typed = [_typed(column, separator == ";") for column in zip_longest(head, *rows, fillvalue="")][: len(head)]
     table = re.sub(r"\W+", "_", file.stem)
-    connection.execute(f"""CREATE TABLE "{table}" ({", ".join(f'"{name}"' for name in names)})""")
-    cells = [[*map(_cell, row), *[None] * len(head)][: len(head)] for row in rows if row]
+    columns = ", ".join(f'"{name}" {kind}' for name, (kind, _) in zip(names, typed, strict=True))
+    connection.execute(f'CREATE TABLE "{table}" ({columns})')
+    cells = zip(*(column for _, column in typed), strict=True)
     connection.executemany(f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(head))})', cells)
 
 
@@ -105,10 +119,14 @@ def _distinct(names: list[str]) -> list[str]:
     return [*taken.values()]
 
 
-def _cell(text: str) -> Any:
-    """Return a number, but not of a text such as 007."""
-    number = re.fullmatch(r"-?(0|[1-9]\d{0,17})(\.\d+)?", text)
-    return (float(text) if number[2] else int(text)) if number else text or None
+def _typed(column: Sequence[str], has_commas: bool) -> tuple[str, list[Any]]:
+    """Return the type and the values of a column below its name: numbers if all are, and none is one such as 007."""
+    cells = [cell.replace(",", ".") if has_commas else cell for cell in column[1:]]
+    numbers = [re.fullmatch(r"-?(0|[1-9]\d{0,17})(\.\d+)?", cell) for cell in cells if cell]
+    if not all(numbers) or not numbers:
+        return "TEXT", [cell or None for cell in column[1:]]
+    kind, make = ("REAL", float) if any(number and number[2] for number in numbers) else ("INTEGER", int)
+    return kind, [make(cell) if cell else None for cell in cells]
 
 
 def _is_postgres() -> bool:
@@ -117,6 +135,7 @@ def _is_postgres() -> bool:
 
 def _ask_sqlite(sql: str, tables: bytes) -> sqlite3.Cursor:
     connection = sqlite3.connect(":memory:", uri=True)
+    connection.text_factory = lambda data: data.decode(errors="replace")
     connection.deserialize(tables)
     if path := os.environ.get("TOOLS_DATABASE"):
         try:
@@ -126,7 +145,6 @@ def _ask_sqlite(sql: str, tables: bytes) -> sqlite3.Cursor:
     # A connection that is opened read-only could still ATTACH a new file, and write that.
     connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000_000)  # of a text that a query makes
-    connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, 100)
     return connection.execute(sql)
 
 

@@ -3,7 +3,10 @@
 import re
 import sqlite3
 import threading
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -17,7 +20,11 @@ FOUND = 8  # passages
 _lock = threading.Lock()
 _indexed: dict[str, tuple[int, int]] = {}  # the time and the size of each file
 _index = sqlite3.connect(":memory:", check_same_thread=False)
-_index.execute("CREATE VIRTUAL TABLE passage USING fts5(text, source UNINDEXED, file UNINDEXED, tokenize='porter')")
+_without_text: set[str] = set()  # of them
+_columns = "words, text UNINDEXED, source UNINDEXED, file UNINDEXED"
+_index.execute(f"CREATE VIRTUAL TABLE passage USING fts5({_columns}, tokenize='porter')")
+# Letters of languages that put no spaces between words: for the index, each is a word.
+UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 
 
 def search_documents(words: str) -> dict[str, Any]:
@@ -30,7 +37,7 @@ def search_documents(words: str) -> dict[str, Any]:
     """
     with _lock:
         unread = _renew()
-        query = " OR ".join(f'"{word}"' for word in [*dict.fromkeys(re.findall(r"\w+", words))][:MOST_WORDS])
+        query = " OR ".join(f'"{term}"' for term in [*dict.fromkeys(_terms(words))][:MOST_WORDS])
         sql = "SELECT source, text FROM passage WHERE passage MATCH ? ORDER BY rank LIMIT ?"
         found = _index.execute(sql, (query, FOUND)).fetchall() if query else []
     search = token_hex(4)
@@ -50,27 +57,41 @@ def _renew() -> list[str]:
     """Index what is new or has changed, forget what is gone, and return what cannot be read."""
     files = {_name(file): file for file in _files()}
     stamps = {name: (file.stat().st_mtime_ns, file.stat().st_size) for name, file in files.items()}
-    unread = []
     for name in [name for name in _indexed if _indexed[name] != stamps.get(name)]:
         _index.execute("DELETE FROM passage WHERE file = ?", (name,))
         del _indexed[name]
+        _without_text.discard(name)
     for name in [name for name in files if name not in _indexed]:
-        try:
+        rows = []
+        with suppress(Exception):  # whatever a PDF makes its reader stumble over
             rows = [(text, source, name) for source, page in _pages(name, files[name]) for text in _passages(page)]
-        except Exception:  # whatever a PDF makes its reader stumble over
-            unread.append(name)
-            continue
-        _index.executemany("INSERT INTO passage VALUES (?, ?, ?)", rows)
+        if not rows:
+            _without_text.add(name)
+        _index.executemany("INSERT INTO passage VALUES (?, ?, ?, ?)", ((_spaced(row[0]), *row) for row in rows))
         _indexed[name] = stamps[name]
-    return unread
+    return sorted(_without_text)
+
+
+def _terms(words: str) -> Iterator[str]:
+    for word in re.findall(r"\w+", words):
+        parts = _spaced(word).split()
+        yield from map(" ".join, pairwise(parts)) if len(parts) > 1 else parts
+
+
+def _spaced(text: str) -> str:
+    return UNSPACED.sub(r" \1 ", text)
 
 
 def _files() -> list[Path]:
-    return sorted(file for file in FOLDER.rglob("*") if file.suffix.lower() in KINDS and file.is_file())
+    return sorted(file for file in FOLDER.rglob("[!.]*") if file.suffix.lower() in KINDS and file.is_file())
 
 
 def _name(file: Path) -> str:
-    return file.relative_to(FOLDER).as_posix()
+    return _clean(file.relative_to(FOLDER).as_posix())
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # without halves of characters
 
 
 def _pages(name: str, file: Path) -> Iterator[tuple[str, str]]:
@@ -78,9 +99,18 @@ def _pages(name: str, file: Path) -> Iterator[tuple[str, str]]:
         from pypdf import PdfReader  # takes a third of a second, for which nobody waits who has no PDF
 
         for number, page in enumerate(PdfReader(file).pages, 1):
-            yield f"{name}, page {number}", page.extract_text()
+            yield f"{name}, page {number}", _clean(page.extract_text())
     else:
-        yield name, file.read_text(encoding="utf-8-sig", errors="replace")
+        yield name, _decode(file.read_bytes())
+
+
+def _decode(data: bytes) -> str:
+    if data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
 
 
 def _passages(text: str) -> Iterator[str]:
