@@ -78,6 +78,7 @@ def test_kubernetes_reads_its_files(app: Path) -> None:
         "Deployment",
         "HorizontalPodAutoscaler",
         "PodDisruptionBudget",
+        "PodDisruptionBudget",
         "Service",
         "Service",
     ]

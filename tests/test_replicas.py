@@ -23,7 +23,8 @@ pytestmark = [
     pytest.mark.xdist_group("replicas"),
 ]
 USERS, WORDS, PAUSE = 9, 40, 0.1
-AWAY = "The database cannot be reached right now. Keep this page open: what is new here is saved once it is back."
+AWAY = "The database cannot be reached right now: try again in a moment."
+SAID = f"{AWAY} Keep this page open: what is new here is saved once it is back."
 BROKE_OFF = "The answer broke off: try again."
 ASKS = """
 from chat import store
@@ -148,7 +149,7 @@ def test_what_is_asked_while_the_database_is_away_is_stored_when_it_is_back(
         for page in crowd.pages:
             page.asked.append(f"{page.name} meanwhile")
             await page.say(page.asked[-1])
-        await until(lambda: all(AWAY in page.errors() for page in crowd.pages))
+        await until(lambda: all(SAID in page.errors() for page in crowd.pages))
         await crowd.rest()
         database.start()
         for page in crowd.pages:
@@ -196,7 +197,7 @@ def test_a_full_disk_costs_nothing_that_was_asked(app: Path, tmp_path: Path) -> 
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
             page.asked.append(f"{page.name} meanwhile")
             await page.say(page.asked[-1])
-            await until(lambda: AWAY in page.errors() and page.questions() == page.asked)
+            await until(lambda: SAID in page.errors() and page.questions() == page.asked)
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             await page.idle()
             await page.press("Try again")

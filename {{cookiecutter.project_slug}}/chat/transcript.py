@@ -29,8 +29,11 @@ def latest_messages(place: DeltaGenerator, chat: Chat) -> Sequence[BaseMessage]:
     if problem := chat.history.problem:
         note.warning(problem)
     if len(turns_of_session()) <= 1 and follows_a_lost_session():
-        gone = "files you had attached" if chat.history.outlives_session else "earlier chats and files"
-        place.warning(f"Any {gone} are gone: the server restarted, or you were away for too long.")
+        why = "the server restarted, or you were away for too long."
+        if chat.history.outlives_session:
+            place.caption(f"If you had attached files, attach them again: {why}")
+        else:
+            place.warning(f"Any earlier chats and files are gone: {why}")
     earlier = chat.kept.get("earlier", 0)  # that one has asked to see
     wanted = LATEST + earlier
     unread, messages = chat.history.reach(wanted + LATEST), chat.history.messages
