@@ -9,12 +9,14 @@ from langchain_core.outputs import ChatGenerationChunk
 
 
 class ChatNVIDIA(langchain_nvidia_ai_endpoints.ChatNVIDIA):
-    """ChatNVIDIA that sends an answer's calls of tools with it."""
+    """ChatNVIDIA that sends an answer's calls of tools with it, and has what the model thought once."""
 
     async def _astream(
         self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         async for piece in super()._astream([_with_calls(message) for message in messages], *args, **kwargs):
+            if "think>" in piece.message.text:  # then its thinking is in both
+                piece.message.additional_kwargs.pop("reasoning_content", None)
             yield piece
 
 
