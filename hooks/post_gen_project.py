@@ -139,7 +139,8 @@ def check_place(log: Path, uv: str | Path) -> None:
     workspace, project = Path(said.strip().rpartition("\n")[2]).resolve(), PROJECT.resolve()
     if workspace != project:
         table = f"[tool.uv.workspace] of {workspace / 'pyproject.toml'}"
-        advice = f'Move the folder out of there, or add "{project.relative_to(workspace).as_posix()}" to `exclude` in {table}.'
+        inside = project.relative_to(workspace).as_posix()
+        advice = f'Move the folder out of there, or add "{inside}" to `exclude` in {table}.'
         raise StepFailed(f"it lies in the uv workspace {workspace}, whose packages uv would change", advice)
 
 

@@ -98,7 +98,9 @@ def find_problems(answers: dict) -> list[str]:
 def not_chosen(answers: dict) -> list[str]:
     """Return the paths that the app is made without, by the table `_optional`; the other hook removes them."""
     rows = ((row.split("="), paths) for row, paths in answers["_optional"].items())
-    return [path for (question, choices), paths in rows if answers[question] not in choices.split(",") for path in paths]
+    return [
+        path for (question, choices), paths in rows if answers[question] not in choices.split(",") for path in paths
+    ]
 
 
 def is_of_another_template(answers: dict) -> bool:

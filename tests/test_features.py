@@ -14,9 +14,7 @@ from tests.features import FEATURES, take_out
     ("feature", "conversations"),
     [*((feature, "session") for feature in [*FEATURES, "all"]), ("conversations", "database"), ("all", "database")],
 )
-def test_an_app_works_without(
-    feature: str, conversations: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_an_app_works_without(feature: str, conversations: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     made = install(model_provider="openai", conversations=conversations)
     app = Path(shutil.copytree(made, tmp_path / "app", symlinks=True, ignore=shutil.ignore_patterns(".venv")))
     take_out(app, FEATURES if feature == "all" else [feature])
