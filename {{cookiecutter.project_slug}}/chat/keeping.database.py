@@ -180,8 +180,8 @@ class StoredHistory(History):
             del new[0]  # the greeting, which is there already
         stored = [self._alive(one) for one in found.messages]
         self._rows = {id(one.message): (one.message, one.row) for one in stored}
-        waiting = {one.id for one in new}  # another version of what is stored, whose place it takes
-        shown = [one for one in stored if one.shown and (not one.message.id or one.message.id not in waiting)]
+        waiting = {one.id for one in new if one.id}  # another version of what is stored, whose place it takes
+        shown = [one for one in stored if one.shown and one.message.id not in waiting]
         self.messages[:] = [*(one.message for one in shown), *new]
         self._revision, self.title = found.revision, found.title
         self._first = shown[0].row.position if shown else 0

@@ -99,10 +99,10 @@ def as_streamlit_markdown(text: str, growing: bool = False) -> str:
     at, size = 0, PART
     while at + size < len(text):
         piece = text[at : at + size].rpartition("\n")[0].rstrip() + END
-        part, length = (_kept_part if size == PART else _kept_large_part)(piece, True)
+        part, length = _kept[size == PART](piece, True)
         parts.append(part)
         at, size = at + length, PART if length else 2 * size  # one block may be longer than a part
-    parts.append((_part if growing else _kept_part if size == PART else _kept_large_part)(text[at:], False)[0])
+    parts.append((_part if growing else _kept[size == PART])(text[at:], False)[0])
     return "".join(parts).replace(END, "")
 
 
@@ -121,8 +121,7 @@ def _part(text: str, cut: bool) -> tuple[str, int]:
     return "\n".join(lines + [""] * cut), length
 
 
-_kept_part = lru_cache(maxsize=1_000)(_part)
-_kept_large_part = lru_cache(maxsize=20)(_part)
+_kept = {True: lru_cache(maxsize=1_000)(_part), False: lru_cache(maxsize=20)(_part)}  # False: of larger ones
 
 
 def _block(token: Token, texts: list[str], lines: list[str]) -> str:

@@ -16,8 +16,6 @@ CLOSING = re.compile(
     rf"(?i)</{TAG}>|\[/THINK\]|\u25c1/think\u25b7|<\|(?:END_THINKING|end_of_thought)\|>"
     r"|<\|end\|>(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>|<channel\|>"
 )
-
-
 QUOTES = ('"', "'", "\u201c", "\u2018", "\xab", "\u300c")
 
 

@@ -77,7 +77,8 @@ class _Server:
         """Return what is to be said of names under `ask_first` that no tool has: a wrong one would ask nobody."""
         names = {tool.name for tool in self.tools}
         unknown = [each for each in self._how.get("ask_first", []) if not {each, f"{self.name}_{each}"} & names]
-        return f"settings.toml: the MCP server {self.name} has no tool {', '.join(unknown)}." if unknown else ""
+        said = f"The MCP server {self.name} has no tool {', '.join(unknown)}: see ask_first in settings.toml."
+        return said if unknown else ""
 
     async def _call(self, tool_name: str, /, **arguments: Any) -> Any:
         mcp: Any = import_module("mcp")

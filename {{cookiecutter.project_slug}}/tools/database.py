@@ -68,15 +68,11 @@ def _ask(sql: str, most: int) -> list[dict[str, Any]]:
 
 
 def _read_tables() -> tuple[bytes, list[str]]:
-    with _lock:
-        return _read_new_tables()
-
-
-def _read_new_tables() -> tuple[bytes, list[str]]:
-    named = (file for file in FOLDER.rglob("[!.]*") if file.suffix.lower() == ".csv")
-    files = sorted(file for file in named if file.is_file())
+    files = sorted(file for file in FOLDER.rglob("[!.]*") if file.suffix.lower() == ".csv" and file.is_file())
     stamp = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
-    if stamp not in _tables:
+    with _lock:
+        if stamp in _tables:
+            return _tables[stamp]
         problems = []
         with closing(sqlite3.connect(":memory:")) as made:
             made.execute("PRAGMA user_version = 1")  # an empty database cannot be kept
@@ -87,7 +83,7 @@ def _read_new_tables() -> tuple[bytes, list[str]]:
                     problems.append(f"{file.name} cannot be read as a table ({error}).")
             _tables.clear()
             _tables[stamp] = made.serialize(), problems
-    return _tables[stamp]
+        return _tables[stamp]
 
 
 def _load(connection: sqlite3.Connection, file: Path) -> None:

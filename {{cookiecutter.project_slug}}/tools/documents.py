@@ -11,6 +11,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from chat.message import clean
+
 FOLDER = Path(__file__).parent.parent / "documents"
 KINDS = (".txt", ".md", ".pdf")
 PASSAGE = 1_000  # characters, about; a paragraph is cut only where it is longer
@@ -19,8 +21,8 @@ FOUND = 8  # passages
 
 _lock = threading.Lock()
 _indexed: dict[str, tuple[int, int]] = {}  # the time and the size of each file
+_without_text: set[str] = set()  # those of them in which no text was found
 _index = sqlite3.connect(":memory:", check_same_thread=False)
-_without_text: set[str] = set()  # of them
 _columns = "words, text UNINDEXED, source UNINDEXED, file UNINDEXED"
 _index.execute(f"CREATE VIRTUAL TABLE passage USING fts5({_columns}, tokenize='porter')")
 # Letters of languages that put no spaces between words: for the index, each is a word.
@@ -87,11 +89,7 @@ def _files() -> list[Path]:
 
 
 def _name(file: Path) -> str:
-    return _clean(file.relative_to(FOLDER).as_posix())
-
-
-def _clean(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # without halves of characters
+    return clean(file.relative_to(FOLDER).as_posix())
 
 
 def _pages(name: str, file: Path) -> Iterator[tuple[str, str]]:
@@ -99,7 +97,7 @@ def _pages(name: str, file: Path) -> Iterator[tuple[str, str]]:
         from pypdf import PdfReader  # takes a third of a second, for which nobody waits who has no PDF
 
         for number, page in enumerate(PdfReader(file).pages, 1):
-            yield f"{name}, page {number}", _clean(page.extract_text())
+            yield f"{name}, page {number}", clean(page.extract_text())
     else:
         yield name, _decode(file.read_bytes())
 
