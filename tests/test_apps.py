@@ -147,7 +147,7 @@ def test_a_new_provider_is_one_entry(tmp_path: Path) -> None:
     model = tomllib.loads((app / "settings.toml").read_text(encoding="utf-8"))["model"]
     assert (model["provider"], model["name"], model["key_variable"]) == ("Invented", "invented-1", "INVENTED_API_KEY")
     assert 'INVENTED_API_KEY = ""' in (app / ".streamlit" / "secrets.toml.example").read_text()
-    assert "answered\nby Invented (`invented-1`)" in texts["README.md"]
+    assert "answered by Invented (`invented-1`)" in " ".join(texts["README.md"].split())
     assert "export INVENTED_API_KEY=..." in texts["README.md"]
     assert "\n## Invented AI\n" in texts["docs/providers.md"]
     assert "| `invented` | Invented AI |" in with_table(questions["_providers"], {})
