@@ -152,7 +152,7 @@ class Session:
         message.file_urls_request.session_id = self._session_id
         message.file_urls_request.file_names.append(name)
         await self._socket.send(message.SerializeToString())
-        place = await self._places.get()
+        place = await asyncio.wait_for(self._places.get(), 60)
         head = f'--end\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
         request = urllib.request.Request(
             self._url.replace("ws://", "http://").replace("/_stcore/stream", place.upload_url),

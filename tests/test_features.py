@@ -20,9 +20,9 @@ def test_an_app_works_without(feature: str, conversations: str, tmp_path: Path, 
     take_out(app, FEATURES if feature == "all" else [feature])
     # What has nothing to do with a feature is tested with all of them and with none. Each other one's tests, ten times
     # over, are for the long run: what still names the feature is found by the type checker and at the page's first run.
-    others = ["smoke", "keeping"]
+    others = ["smoke"]
     if request.config.getoption("--all-providers"):
-        others += [other for other in FEATURES if other != feature]
+        others += ["keeping"] + [other for other in FEATURES if other != feature]
     if feature == "all":  # the rest is the same in both
         others = [] if conversations == "session" else ["smoke", "keeping", "store", "turn"]
     python = [UV, "run", "--no-project", "--python", made / ".venv", "python", "-m", "pytest", "-q"]

@@ -22,7 +22,7 @@ from tests.baking import PROVIDERS, QUESTIONS, TEMPLATE
 from tests.baking import cookiecutter as run_cookiecutter
 from tests.running import run_coroutine
 
-EXAMPLES = 75
+EXAMPLES = 40
 NASTY = [
     "{{",
     "}}",

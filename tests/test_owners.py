@@ -129,7 +129,7 @@ class Visitor(Session):
         while not self.strangers:
             self.address = asyncio.get_running_loop().create_future()
             await self.send(BackMsg(backend_operation_request=request))
-            if not (place := await self.address):
+            if not (place := await asyncio.wait_for(self.address, 60)):
                 return
             url = self._url.replace("ws:", "http:").replace("/_stcore/stream", place)
             with contextlib.suppress(urllib.error.HTTPError):  # Streamlit drops a file once two runs of anybody's ended

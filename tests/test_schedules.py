@@ -10,7 +10,7 @@ from tests.baking import QUESTIONS, app_tests, install
 from tests.running import run_coroutine, running
 from tests.streamlit_client import Session
 
-SCHEDULES = 200
+SCHEDULES = 100
 AT_ONCE = 8
 WORDS = 8
 PAUSE = 0.08  # seconds before each word of the model's: an answer takes 0.64 s

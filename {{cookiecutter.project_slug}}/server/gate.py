@@ -44,6 +44,8 @@ class _Session:
     def __init__(self) -> None:
         self.over = asyncio.Event()  # set while no run is in progress
         self.over.set()
+        self.begun = asyncio.Event()  # set while no run that was asked for has yet to begin
+        self.begun.set()
         self.drawn = False  # whether a run has begun
         self.loop = asyncio.get_running_loop()
         self.open_enough = asyncio.Event()  # set once a run has ended, or follows an answer that grows
@@ -167,7 +169,7 @@ class _Connection:
         self._gone = asyncio.Event()  # set when it has ended
         self._replaced = asyncio.Event()  # set when the browser is back with another
         self._closing: asyncio.Task[None] | None = None
-        self._answered = asyncio.Event()  # set while no file is being made, which may take a thread and much memory
+        self._answered = asyncio.Event()  # set while Streamlit owes no place for a file and is making none
         self._answered.set()
 
     async def pass_through(self, app: Callable[[Receive, Send], Awaitable[None]]) -> None:
@@ -211,15 +213,17 @@ class _Connection:
         if message["type"] == "websocket.disconnect":
             await self._end()
         elif event.HasField("rerun_script"):
+            await _patiently(self._answered)  # a run that begins drops what was not sent yet
             await self._session.rest()
             self._session.over.clear()
+            self._session.begun.clear()
             if first and await self._goes_before_its_turn():
                 self._session.over.set()
+                self._session.begun.set()
                 return await self._enter()
-        elif event.HasField("backend_operation_request"):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await self._answered.wait()
+        elif event.HasField("file_urls_request") or event.HasField("backend_operation_request"):  # one by one
+            await _patiently(self._session.begun)
+            await _patiently(self._answered)
             self._answered.clear()
         return message
 
@@ -256,11 +260,12 @@ class _Connection:
     async def _leave(self, message: Message) -> None:
         """Send the browser a message of Streamlit's, which may tell that a run begins or ends."""
         told = ForwardMsg.FromString(message.get("bytes") or b"")
-        if told.HasField("backend_operation_response"):
+        if told.HasField("file_urls_response") or told.HasField("backend_operation_response"):
             self._answered.set()
         if told.HasField("new_session"):  # also for a run that an edit of a file has begun
             _sessions[told.new_session.initialize.session_id] = self._session
             self._session.drawn = True
+            self._session.begun.set()
             self._session.over.clear()
         elif told.HasField("script_finished") and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
             self._session.over.set()
@@ -268,6 +273,12 @@ class _Connection:
         if not self._gone.is_set():
             with suppress(OSError):  # a lost connection is found by the reader, after what still came over it
                 await self._send(message)
+
+
+async def _patiently(event: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await event.wait()
 
 
 def _parse(message: Message) -> BackMsg:

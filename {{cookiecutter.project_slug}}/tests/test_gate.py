@@ -268,6 +268,7 @@ UNWANTED: dict[str, dict[str, Any]] = {
 def test_what_no_page_of_ours_sends_is_dropped(unwanted: dict[str, Any]) -> None:
     async def streamlit(scope: Any, receive: Any, send: Any) -> None:
         assert BackMsg.FromString((await receive())["bytes"]).file_urls_request.file_names == ["notes.txt"]
+        await send(told(file_urls_response={"response_id": "1"}))
         assert brought(await receive()) == "one"
 
     upload, other = BackMsg(), sent(BackMsg(**unwanted))
@@ -288,6 +289,25 @@ def test_a_browsers_files_are_made_one_after_the_other() -> None:
         await second
 
     asyncio.run(connect(streamlit, [sent(asked), sent(asked)]))
+
+
+def test_no_run_begins_between_a_files_place_that_is_asked_for_and_the_answer() -> None:
+    """Streamlit drops what it has not sent yet when a run begins: the browser would wait for ever."""
+    upload = BackMsg()
+    upload.file_urls_request.file_names.append("notes.txt")
+
+    async def streamlit(_scope: Any, receive: Any, send: Any) -> None:
+        assert brought(await receive()) == "one"
+        for what in (told(new_session={"initialize": {"session_id": "mine"}}), told(file_urls_response={})):
+            following = asyncio.ensure_future(receive())
+            await asyncio.sleep(0.05)
+            assert not following.done()
+            await send(OVER)  # of the run before
+            await send(what)
+            await following
+        assert brought(following.result()) == "two"
+
+    asyncio.run(connect(streamlit, [event("one"), sent(upload), event("two")]))
 
 
 def test_a_text_and_what_cannot_be_read_are_dropped() -> None:
