@@ -126,13 +126,13 @@ def _with_causes(error: BaseException | None) -> list[BaseException]:
 
 
 def _fits(cause: dict[str, Any], error: BaseException) -> bool:
-    status, kinds = _status_of(error) or 0, {kind.__name__ for kind in type(error).__mro__}
+    status, kinds = status_of(error) or 0, {kind.__name__ for kind in type(error).__mro__}
     said = f"{getattr(error, 'body', '')} {error}"[:SAID].lower()
     by_status = {status, status // 100 * 100} & {*cause.get("statuses", [])}
     return bool(by_status or kinds & {*cause.get("kinds", [])} or any(word in said for word in cause.get("words", [])))
 
 
-def _status_of(error: BaseException) -> int | None:
+def status_of(error: BaseException) -> int | None:
     """Return the HTTP status that an error carries, under any of the names that the clients have for it."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore's

@@ -63,7 +63,7 @@ def _zip(owner: str, ids: Sequence[str], write: Write) -> bytes:
             others = [one.message for one in by_version if not one.shown]
             for folder, messages in (("", shown), ("other versions/", others)):
                 if messages:
-                    info = zipfile.ZipInfo(f"{folder}{number:04} {UNSAFE.sub('_', found.title)}.json")
+                    info = zipfile.ZipInfo(f"{folder}{number:04} {UNSAFE.sub('_', found.title).rstrip('. ')}.json")
                     info.comment = found.title.encode()
                     chats.writestr(info, write(messages), zipfile.ZIP_DEFLATED)
     return file.getvalue()

@@ -145,7 +145,8 @@ class Turn:
             async with asyncio.timeout(self._chat.settings["answer_minutes"] * 60 or None) as self._deadline:
                 await self._answer()
         except Exception as error:
-            logging.getLogger(__name__).warning("No answer: %s", type(error).__name__)  # its text may hold a key
+            said = type(error).__name__, errors.status_of(error) or ""  # its text may hold a key
+            logging.getLogger(__name__).warning("No answer: %s %s", *said)
             if self._deadline.expired() and self._length():
                 self._end("complete", ended=LIMIT_REACHED)
             self._end("failed", **self._failure(error))
@@ -280,6 +281,7 @@ def ask(chat: Chat, to_block: Callable[[Any], dict[str, Any]] = dict) -> None:
     text, files = (typed, []) if isinstance(typed, str) else (typed.text, typed.files)
     if not text.strip() and not files:
         return
+    chat.history.refresh()  # there may be more in it by now, from another tab
     text = text if text.strip() else ", ".join(file.name for file in files)
     blocks, problems = [], []
     for file in files:
