@@ -196,6 +196,8 @@ def ways(folder: Path, wanted: Sequence[str], before: Path | None = None) -> dic
     shutil.copytree(HERE / "baselines", folder, dirs_exist_ok=True)
     for place in (folder, app, *([before] if before else [])):
         shutil.copy(HERE / "long_chat.py", place)
+    for place in (app, *([before] if before else [])):
+        _without_limit(place)
     app_file = (app / "app.py").read_text(encoding="utf-8")
     (app / LONG).write_text(app_file.replace('"page.py"', '"long_chat.py"'), encoding="utf-8")
     python = app / ".venv" / "bin" / "python"
@@ -209,7 +211,7 @@ def ways(folder: Path, wanted: Sequence[str], before: Path | None = None) -> dic
             name="the app before", folder=before, long="long_chat.py", command=command
         )
     if "app_database" in wanted:
-        kept = install(model_provider="openai", project_slug="measured", conversations="database")
+        _without_limit(kept := install(model_provider="openai", project_slug="measured", conversations="database"))
         name, python = "the app with a database", kept / ".venv" / "bin" / "python"
         made["app_database"] = made["app"]._replace(name=name, folder=kept, python=python)
     take_out(without := copy_app(app, folder / "without_features"), FEATURES)
@@ -229,6 +231,13 @@ def ways(folder: Path, wanted: Sequence[str], before: Path | None = None) -> dic
     bare = [sys.executable, "bare_websocket.py", "{port}"]
     made["bare_websocket"] = Way("bare websocket", User, bare, folder, Path(sys.executable), "bare_websocket.py")
     return {name: way for name, way in made.items() if name in wanted}
+
+
+def _without_limit(app: Path) -> None:
+    """Let one user ask an app as often as a benchmark does."""
+    settings = app / "settings.toml"
+    text = re.sub("(questions_per_.*) = .*", r"\1 = 0", settings.read_text(encoding="utf-8"))
+    settings.write_text(text, encoding="utf-8")
 
 
 def _environment(folder: Path, packages: Sequence[str]) -> Path:

@@ -8,6 +8,7 @@ from markdown_it.token import Token
 
 END = "\uffff"  # the end of an answer that still grows
 PART = 4_000  # characters
+LINE = r"\n(?![ \t>]*\n)"  # the end of a line, if no blank one follows
 
 # Patterns, in which white space means nothing. In a formula is no code, and "\\" begins none of the marks at its end.
 MATH = {
@@ -24,10 +25,11 @@ MATH = {
     "environment": r"\\begin\{(?P<kind>(?:equation|align|gather)\*?)\}"
     r"(?: [^\\`] | \\(?! begin\{(?:equation|align|gather)\b | end\{(?P=kind)\} ) )*+ \\end\{(?P=kind)\}",
     # what is not closed yet, in an answer that grows; in no formula is a blank line
-    "begun": r"(?=\\[(\[b]|\$\$) (?!.*\n[ \t>]*\n)"
-    r"(?: \\\( (?: \\\\ | \\(?![()]) | [^\\`] )*+ | \\\[ (?: \\\\ | \\(?![\[\]]) | [^\\`] )*+"
-    r"| \$\$ (?: \\. | [^\\$`] | \$(?!\$) )*+"
-    r"| \\begin\{(?:equation|align|gather)\b (?: [^\\`] | \\(?!begin\{(?:equation|align|gather)\b) )*+ ) (?<=\uffff)\Z",
+    "begun": rf"(?: \\\( (?: \\\\ | \\(?![()]) | [^\\`\n] | {LINE} )*+"
+    rf"| \\\[ (?: \\\\ | \\(?![\[\]]) | [^\\`\n] | {LINE} )*+"
+    rf"| \$\$ (?: \\. | [^\\$`\n] | \$(?!\$) | {LINE} )*+"
+    r"| \\begin\{(?:equation|align|gather)\b (?: \\(?!begin\{(?:equation|align|gather)\b)"
+    rf" | [^\\`\n] | {LINE} )*+ ) (?<=\uffff)\Z",
 }
 # How long the marks around each are, and which may stand on lines of their own.
 MARKS = {"round": 2, "tex": 1, "dollar": 1, "square": 2, "dollars": 2, "environment": 0, "begun": 0}
@@ -42,9 +44,10 @@ CODES = {
         r"(?<!`)` (?P<before>[^`\n]*:) (?P<after>material/[^`\n]*) `(?!`)",
         "`{1[before]}`:small[]`{1[after]}`",
     ),
-    "address": (r"(?i: (?<=http) | (?<=https) ) :/[^\s<>\"`\[\]\\^|\x7f\uffff]*", "{0}"),
+    "address": (r"(?i: (?<=http) | (?<=https) ) :(?=//[\w\[])[^\s<>\"`\[\]\\^|\x7f\uffff]*", "{0}"),
     "shortcode": (r": (?=[\w+-]++:) (?=[^\Wa-zA-Z_]*+[a-zA-Z_+-]|100:|1234:)", "&#58;:small[]"),
     "colon": (r": (?=[\w:])", "&#58;"),
+    "escaped_colon": (r"\\: (?=[\w+-])", "&#58;:small[]"),
     # Arrows and signs; math and ~…~ where none was meant.
     "sign": (r"(?<![-\w<=>~]) (?:->|<-|--|[<>]=) (?![-\w<=>~])", "{0[0]}:small[]{0[1]}"),
     "about": (r"(?<![-\w<=>~]) ~= (?![-\w<=>~])", "\\~:small[]="),
@@ -175,7 +178,14 @@ def _lines_of_math(state: rules_block.StateBlock, first: int, end: int, silent: 
     return taken
 
 
+def _reference(state: rules_block.StateBlock, first: int, end: int, silent: bool) -> bool:
+    """Take what a link refers to, but not a footnote, whose text is shown."""
+    footnote = state.src.startswith("[^", state.bMarks[first] + state.tShift[first])
+    return not footnote and rules_block.reference(state, first, end, silent)
+
+
 PARSER = MarkdownIt("commonmark").disable(["inline", "html_block", "image", "emphasis"])
 PARSER.inline.ruler.before("text", "own", _rewrite)
+PARSER.block.ruler.at("reference", _reference)
 PARSER.block.ruler.before("fence", "math", _lines_of_math, {"alt": ["paragraph", "reference", "blockquote", "list"]})
 _part("Two threads cannot be the first to use a parser.", False)

@@ -26,7 +26,7 @@ def build_model(settings: dict[str, Any], key: str, made: dict[tuple[str, str], 
     Raises:
         ChatError: The provider's class does not take what settings.toml or the environment says.
     """
-    description = json.dumps([settings["model"], settings.get("environment", {})]), key
+    description = json.dumps([settings["model"], settings.get("environment", {})], default=str), key
     if description not in made:
         with _lock:
             if description not in made:  # another page may just have made it

@@ -47,7 +47,7 @@ def _parse(text: str) -> dict[str, Any]:
     tables = [(name, table) for name, table in settings.items() if isinstance(table, dict)]
     values = settings | {f"{name}.{entry}": value for name, table in tables for entry, value in table.items()}
     wrong = [name for name, kind in EXPECTED.items() if not _is(values.get(name), kind)]
-    wrong += ["session_key"] * (values.get("session_key") == "")
+    wrong += ["session_key"] * str(values.get("session_key") or "app.").startswith(("app.", "$$"))  # ours, Streamlit's
     if wrong := wrong + [name for name in TABLES if not isinstance(values.get(name, {}), dict)]:
         raise ChatError(f"settings.toml has missing or wrong values: {', '.join(wrong)}. Fix them, then try again.")
     return settings
@@ -92,7 +92,7 @@ def read_secrets() -> dict[str, Any]:
 def _read(name: str, file: Path, parse: Callable[[str], Any], then: str) -> Any:
     try:
         return parse(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         # The whole text of such an error has the file's path in it, or a piece of the file.
         why = "it is not UTF-8 text" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or error
         raise ChatError(f"{name} cannot be read ({why}): fix that, then {then}.") from error

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import time
+import unicodedata
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -21,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from chat.errors import ChatError
 from chat.message import files_of, text_of
 from chat.settings import ROOT
-from server.kept import keep
+from server.kept import drop, keep
 
 AWAY = "The database cannot be reached right now: try again in a moment."
 REFUSED = "The database refused this, or took too long: try again, with less or with other words."
@@ -119,7 +120,7 @@ def _connect(address: str) -> sa.Engine:
         raise ChatError(f"DATABASE_URL needs a package that is not installed ({error.name}): see README.md.") from error
     event.listen(made, "connect", partial(_set_up, _SET_UP.get(made.dialect.name, ())))
     if is_file and url.database:
-        event.listen(made, "checkout", partial(_check_file, url.database))
+        event.listen(made, "checkout", partial(_check_file, url.database, address))
     try:
         with made.connect() as db:
             known = sa.inspect(db).has_table("alembic_version")
@@ -143,10 +144,11 @@ def _set_up(settings: Sequence[str], connection: Any, _: Any) -> None:
     connection.commit()
 
 
-def _check_file(path: str, _: Any, record: Any, __: Any) -> None:
+def _check_file(path: str, address: str, _: Any, record: Any, __: Any) -> None:
     """Give up a connection to a file that has been deleted or replaced: what it writes, nobody would find again."""
     file = os.stat(path).st_ino if os.path.exists(path) else None
     if record.info.setdefault("file", file) != file:
+        drop(f"database {address}")  # the new file has no tables yet
         raise DisconnectionError
 
 
@@ -178,6 +180,12 @@ def transaction() -> Generator[sa.Connection]:
             _expect_silence(begin)
         logging.getLogger(__name__).warning("No database: %s", type(error).__name__)  # its text may hold a message
         raise (ChatError(REFUSED) if refused else DatabaseAway(AWAY)) from error
+
+
+def _hold(db: sa.Connection, owner: str) -> None:
+    """Let nobody else add to what an owner has until the transaction ends. SQLite lets only one write anyway."""
+    if db.dialect.name == "postgresql":
+        _run(db, "SELECT pg_advisory_xact_lock(hashtextextended(:owner, 0))", owner=owner)
 
 
 def _touch(db: sa.Connection, owner: str, id: str, change: str = "", only: str = "", **values: Any) -> Any:
@@ -261,9 +269,10 @@ def add(
     change, only = ", changed = :now, kept = :kept, size = size + :size", " AND deleted IS NULL"
     values: dict[str, Any] = {**mine, "kept": json.dumps(kept), "size": sum(len(row["data"]) for row in rows)}
     with transaction() as db:
+        _hold(db, owner)
         touched = _touch(db, change=change, only=only, **values)
         if not touched:  # it is new, or was deleted in another tab; yet another may make it at the same moment
-            _run(db, f"DELETE FROM conversation WHERE {MINE} AND deleted IS NOT NULL", **mine)
+            _set_aside(db, mine)
             text = "INSERT INTO conversation (id, owner, name, first, text, kept, revision, size, changed)"
             text += " VALUES (:id, :owner, '', :first, '', '{}', 0, 0, 0) ON CONFLICT (id) DO NOTHING"
             _run(db, text, first=" ".join(question.split())[:TITLE_LETTERS], **mine)
@@ -290,6 +299,16 @@ def add(
             if _run(db, text, hash=hash, data=data, **mine).rowcount:
                 _resize(db, owner, id, len(data))
     return touched.revision, touched.name or touched.first, places
+
+
+def _set_aside(db: sa.Connection, mine: Mapping[str, Any]) -> None:
+    """Give a deleted conversation another id, under which it can still be had back."""
+    columns = "owner, name, first, text, kept, revision, size, changed, deleted"
+    text = f"INSERT INTO conversation (id, {columns}) SELECT :other, {columns} FROM conversation WHERE {MINE}"
+    if _run(db, f"{text} AND deleted IS NOT NULL", other=(other := uuid4().hex), **mine).rowcount:
+        for table in ("message", "file"):
+            _run(db, f"UPDATE {table} SET conversation = :other WHERE {OF_MINE}", other=other, **mine)
+        _run(db, f"DELETE FROM conversation WHERE {MINE}", **mine)
 
 
 def _resize(db: sa.Connection, owner: str, id: str, more: int) -> None:
@@ -395,7 +414,7 @@ def chats(owner: str, text: str = "") -> list[tuple[str, str, float | None]]:
     mine = "SELECT id, name, first, deleted FROM conversation WHERE owner = :owner AND deleted"
     said = "SELECT 1 FROM message WHERE conversation = id AND shown AND message.text LIKE :text ESCAPE '~'"
     hit = f"AND (conversation.text LIKE :text ESCAPE '~' OR EXISTS ({said}))" if text else ""
-    pattern = re.sub("([~%_])", r"~\1", text.casefold())
+    pattern = re.sub("([~%_])", r"~\1", _folded(text))
     values = {"owner": owner, "text": f"%{pattern}%", "since": time.time() - UNDO_SECONDS, "most": LISTED}
     with transaction() as db:
         listed = _run(db, f"{mine} IS NULL {hit} ORDER BY changed DESC LIMIT :most", **values).all()
@@ -406,7 +425,7 @@ def chats(owner: str, text: str = "") -> list[tuple[str, str, float | None]]:
 def rename(owner: str, id: str, name: str) -> None:
     """Give a conversation a name; "" stands for its first question."""
     with transaction() as db:
-        _touch(db, owner, id, ", name = :name, text = :text", name=name, text=name.casefold())
+        _touch(db, owner, id, ", name = :name, text = :text", name=name, text=_folded(name))
 
 
 def delete(owner: str, id: str) -> None:
@@ -418,6 +437,7 @@ def delete(owner: str, id: str) -> None:
 def restore(owner: str, id: str, settings: Mapping[str, Any]) -> None:
     """Bring a deleted conversation back; raise a ChatError if its owner would have too much."""
     with transaction() as db:
+        _hold(db, owner)
         if _touch(db, owner, id, ", deleted = NULL"):
             _check(db, {"owner": owner, "id": id, "now": time.time()}, settings, asks=False)
 
@@ -470,4 +490,12 @@ def _to_columns(one: BaseMessage, files: dict[str, str]) -> dict[str, Any]:
         hashes = [sha256(text.encode()).hexdigest() for text in texts]
         data["data"]["content"] = [first, *({"stored": hash} for hash in hashes)]
         files |= zip(hashes, texts, strict=True)
-    return {"text": text_of(one).casefold(), "data": json.dumps(data)}
+    return {"text": _folded(text_of(one)), "data": json.dumps(data)}
+
+
+def _folded(text: str) -> str:
+    """Return a text as the search has it: without its case and accents, however they are encoded."""
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", apart))

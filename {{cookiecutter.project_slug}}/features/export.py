@@ -24,6 +24,7 @@ from chat.message import clean, content_of, files_of, notes_of, state_of, text_o
 from chat.session import Chat
 
 NAMES = {"human": "You", "ai": "Assistant"}
+SAID = {"error": "This answer failed.", "ended": "This answer ended early."}  # an import cannot speak for the app
 # Of an import, lest it take the memory, or stop everybody for seconds:
 MAX_VALUES, MAX_MESSAGES, MAX_CHARS_OF_MESSAGE = 1_000_000, 10_000, 500_000
 
@@ -113,7 +114,8 @@ def _answer(saved: dict[str, Any]) -> AIMessage:
     said = saved.get("response_metadata") or {}
     status = said.get("status") if said.get("status") in ("complete", "failed") else "stopped"
     kept: dict[str, Any] = {"status": status}
-    kept |= {name: _text(said[name]) for name in ("error", "ended", "thinking") if name in said}
+    kept |= {name: sentence if said[name] else "" for name, sentence in SAID.items() if name in said}
+    kept |= {"thinking": _text(said["thinking"])} if "thinking" in said else {}
     kept |= {"feedback": int(said["feedback"])} if said.get("feedback") in (0, 1) else {}
     kept |= {name: True for name in ("refused", "unsent") if said.get(name) is True}
     #% if cookiecutter.tools != "none"

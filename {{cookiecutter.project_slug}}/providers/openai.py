@@ -3,6 +3,9 @@
 And with all that a server of the same protocol says beside the answer's words, which LangChain drops.
 """
 
+#% if cookiecutter.tools != "none"
+import json
+#% endif
 from typing import Any
 
 import langchain_openai
@@ -34,8 +37,16 @@ class MessagesAsTheyAre:
         return payload
 
     def _convert_chunk_to_generation_chunk(self, chunk: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        usage = _counts(chunk.get("usage"))
+        chunk["usage"] = usage if isinstance(usage, dict) and "prompt_tokens" in usage else None
         for choice in chunk.get("choices") or []:
-            choice["delta"] = choice.get("delta") or {}  # without one, LangChain drops how the answer has ended
+            # Without one, LangChain drops how the answer has ended; and whatever a server says, this is the assistant.
+            choice["delta"] = (choice.get("delta") or {}) | {"role": "assistant"}
+            #% if cookiecutter.tools != "none"
+            for call in choice["delta"].get("tool_calls") or []:
+                if (said := call.get("function")) and not isinstance(said.get("arguments") or "", str):
+                    said["arguments"] = json.dumps(said["arguments"])
+            #% endif
         piece = super()._convert_chunk_to_generation_chunk(chunk, *args, **kwargs)  # ty: ignore[missing-attribute]
         for choice in (chunk.get("choices") or []) if piece else []:
             said = choice.get("delta") or {}
@@ -44,6 +55,13 @@ class MessagesAsTheyAre:
                 piece.message.additional_kwargs["reasoning_content"] = thoughts
             piece.message.content = piece.message.content or said.get("refusal") or ""
         return piece
+
+
+def _counts(said: Any) -> Any:
+    """Return of what a server says of tokens the counts, and nothing else that it may say there."""
+    if isinstance(said, dict):
+        return {name: count for name, each in said.items() if (count := _counts(each)) is not None}
+    return said if type(said) is int and 0 <= said < 10**9 else None
 
 
 class ChatOpenAI(MessagesAsTheyAre, langchain_openai.ChatOpenAI):

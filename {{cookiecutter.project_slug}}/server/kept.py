@@ -16,3 +16,9 @@ def keep(name: str, make: Callable[[], Thing]) -> Thing:
         if name not in _kept:
             _kept[name] = make()
         return _kept[name]
+
+
+def drop(name: str) -> None:
+    """Keep it no longer."""
+    with _lock:
+        _kept.pop(name, None)

@@ -43,7 +43,8 @@ class Visitors:
                 given["Sec-WebSocket-Protocol"] = ", ".join(protocols[:2])
             return await self.app(scope, receive, send)
         secret = secret if SECRET.fullmatch(secret) else token_hex(32)
-        secure = "; Secure" if "https" in (scope["scheme"], given.get("x-forwarded-proto")) else ""
+        outermost = given.get("x-forwarded-proto", "").partition(",")[0].strip().lower()  # of several proxies
+        secure = "; Secure" if "https" in (scope["scheme"], outermost) else ""
 
         async def send_with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start":

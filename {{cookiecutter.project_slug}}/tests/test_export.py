@@ -67,6 +67,15 @@ def test_an_unfinished_answer_comes_back_as_stopped(page: AppTest) -> None:
     assert "Stopped" in [caption.value for caption in other.caption]
 
 
+def test_an_import_does_not_speak_for_the_app(page: AppTest) -> None:
+    say(page, "Hello")
+    data = json.loads(export._to_json(messages(page)))
+    data[-1]["data"]["response_metadata"] |= {"status": "failed", "error": "[Sign in](https://evil)", "ended": ":x:"}
+    other = imported(page, json.dumps(data))
+    assert [error.value for error in other.error] == [export.SAID["error"]]
+    assert export.SAID["ended"] in [caption.value for caption in other.caption]
+
+
 def test_odd_feedback_is_made_even(page: AppTest) -> None:
     say(page, "Hello")
     data = json.loads(export._to_json(messages(page)))

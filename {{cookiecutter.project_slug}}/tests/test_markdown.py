@@ -42,6 +42,9 @@ SHOWN = [
     # Streamlit's own codes are text.
     ("opts:key[0] :red[x] a::b ::c[d]", "opts&#58;key[0] &#58;red[x] a&#58;&#58;b &#58;&#58;c[d]"),
     (":smile: :+1: :material/home:", "&#58;:small[]smile: &#58;:small[]+1: &#58;material/home:"),
+    (r"\:smile: \:material/x: a\: b", r"&#58;:small[]smile: &#58;:small[]material/x: a\: b"),
+    ("http:/:red[x] http://:smile:", "http:/&#58;red[x] http://&#58;:small[]smile:"),
+    ("See[^1]\n\n[^1]: :red[x]", "See[^1]\n\n[^1]: &#58;red[x]"),
     ("a -> b <- c <-> d -- e", "a -:small[]> b <:small[]- c <:small[]-:small[]> d -:small[]- e"),
     ("a >= b <= c ~= d x->y --f", "a >:small[]= b <:small[]= c \\~:small[]= d x->y --f"),
     ("~$120B (~$55B) ~~gone~~", r"\~\$120B (\~\$55B) ~~gone~~"),
@@ -173,7 +176,7 @@ def test_a_bomb_takes_no_longer_than_its_length(piece: str) -> None:
 
     gc.disable()  # it looks at all that the tests hold
     try:
-        assert seconds(16_000) < 40 * max(seconds(2_000), 0.001)  # eight times the text; not 64 times the time
+        assert seconds(64_000) < 30 * max(seconds(8_000), 0.001)  # eight times the text; not 64 times the time
     finally:
         gc.enable()
 

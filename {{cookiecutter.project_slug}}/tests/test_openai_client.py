@@ -81,3 +81,18 @@ def test_texts_go_as_strings(server: ModelServer, monkeypatch: pytest.MonkeyPatc
     wait_until(lambda: not turn.running)
     assert all(isinstance(message["content"], str) for message in server.requests[-1]["messages"])
     assert server.conversation()[-1] == ("user", "What shall I buy?\n\nnotes.txt\nBuy milk")
+
+
+ODD: list[Any] = [[1], "abc", True, *({"prompt_tokens": odd, "completion_tokens": 3} for odd in (10.5, -5))]
+ODD += [{"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": "x"}}]
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer")  # OpenAI's client finds them odd, too
+@pytest.mark.parametrize("usage", ODD)
+def test_odd_figures_do_not_spoil_an_answer(page: AppTest, monkeypatch: pytest.MonkeyPatch, usage: Any) -> None:
+    answer_with(monkeypatch, {"role": "user", "content": "Yes."}, usage=usage)
+    say(page, "Hello")
+    assert transcript(page)[-1] == ("ai", "Yes.")
+    answer = page.session_state[read_settings()["session_key"]][-1]
+    assert answer.response_metadata["status"] == "complete"
+    assert answer.usage_metadata is None or answer.usage_metadata["output_tokens"] == 3

@@ -1,5 +1,6 @@
 """What one run of the page works with, and what is kept with each conversation."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from chat import settings as files
 from chat.errors import ChatError
 from chat.session import Chat
-from chat.settings import read_prompt
+from chat.settings import read_prompt, read_settings
 
 OPEN_FILES = """
 import resource
@@ -33,6 +34,15 @@ def test_an_edit_of_the_settings_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp
     assert chat.is_outdated()
     copy.write_text("title = ", encoding="utf-8")
     assert chat.is_outdated()  # the page then says what is wrong
+
+
+@pytest.mark.parametrize("odd", ['session_key = "app.turn"', 'session_key = "$$ID"', "x = " + "[" * 5000 + "]" * 5000])
+def test_settings_that_cannot_be_used_are_named(odd: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = (files.ROOT / "settings.toml").read_text(encoding="utf-8")
+    (tmp_path / "settings.toml").write_text(f"{odd}\n{re.sub('(?m)^session_key.*', '', text)}", encoding="utf-8")
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    with pytest.raises(ChatError, match=r"settings\.toml"):
+        read_settings()
 
 
 def test_each_conversation_keeps_its_own(page: AppTest) -> None:

@@ -6,6 +6,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -147,8 +149,11 @@ def test_an_answer_is_written_as_it_grows_and_stopped_from_elsewhere() -> None:
 def test_search_finds_titles_and_text_in_any_case() -> None:
     id = begin(*turn("Grüße von Müller, 100% ÄRGER", "The ÉCOLE \\ is closed"))
     begin(*turn("Something else"))
-    for text in ("müller", "ärger", "ÄRGER", "école", "100%", "\\"):
+    for text in ("müller", "MULLER", "mu\u0308ller", "ärger", "ÄRGER", "école", "100%", "\\"):
         assert [found for found, *_ in store.chats(MINE, text)] == [id], text
+    for there, asked in (("Na\u0131ve, nai\u0308ve", "naïve"), ("İstanbul", "istanbul"), ("가방", "가방")):
+        other = begin(*turn(there))
+        assert [found for found, *_ in store.chats(MINE, asked)] == [other], asked
     assert store.chats(MINE, "0_") == store.chats(MINE, "nowhere") == []
     store.rename(MINE, id, "Äpfel")
     assert [title for _, title, _ in store.chats(MINE, "äPFEL")] == ["Äpfel"]
@@ -198,6 +203,7 @@ def test_a_file_that_is_replaced_is_noticed(database: str) -> None:
     file.unlink()
     with pytest.raises(ChatError, match="cannot be reached"):
         store.revision(MINE, id)
+    assert store.revision(MINE, begin())  # in the new file
 
 
 def test_the_list_has_what_was_deleted_last() -> None:
@@ -231,6 +237,10 @@ def test_a_chat_that_was_deleted_elsewhere_begins_anew() -> None:
     id = begin()
     store.delete(MINE, id)
     store.add(MINE, id, turn("Anew?"), {}, NO_LIMITS)
+    assert texts(MINE, id) == ["Anew?", "So."]
+    deleted = next(id for id, _, when in store.chats(MINE) if when)
+    store.restore(MINE, deleted, NO_LIMITS)
+    assert texts(MINE, deleted) == ["Why?", "So."]
     assert texts(MINE, id) == ["Anew?", "So."]
 
 
@@ -276,6 +286,17 @@ def test_an_owner_may_have_so_much(limits: dict[str, Any], sentence: str) -> Non
         ask(MINE)
     assert len(store.chats(MINE)) == 2
     ask(OTHER)
+
+
+def test_nobody_gets_around_a_limit_by_asking_at_once() -> None:
+    def ask(_: int) -> None:
+        with suppress(ChatError):
+            store.add(MINE, uuid4().hex, turn(status="running"), {}, NO_LIMITS | {"questions_per_minute": 3})
+
+    store.engine()
+    with ThreadPoolExecutor(10) as threads:
+        list(threads.map(ask, range(10)))
+    assert len(store.chats(MINE)) == 3
 
 
 def test_what_is_deleted_counts_until_it_is_gone() -> None:
@@ -330,7 +351,8 @@ def test_no_function_shows_or_changes_what_another_owner_has() -> None:
     assert {name for name in functions if not name.startswith("_")} == {*calls, *of_everybody}
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.startswith("INSERT"):  # what is inserted comes after the conversation has been looked at
+        # What is inserted comes after the conversation has been looked at; the lock is one of the owner.
+        if not statement.startswith(("INSERT", "SELECT pg_advisory_xact_lock")):
             assert "owner = " in statement.partition("WHERE")[2], statement
 
     before = everything()

@@ -46,7 +46,9 @@ def test_a_new_visitor_gets_one_that_only_the_server_reads() -> None:
 
 def test_it_goes_over_https_alone_where_the_page_does() -> None:
     assert cookie(scheme="https").endswith("; Secure")
-    assert cookie(x_forwarded_proto="https").endswith("; Secure")
+    for told in ("https", "https,http", "HTTPS , http"):
+        assert cookie(x_forwarded_proto=told).endswith("; Secure")
+    assert not cookie(x_forwarded_proto="http, https").endswith("; Secure")
 
 
 def test_who_comes_back_keeps_it() -> None:
