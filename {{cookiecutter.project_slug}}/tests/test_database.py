@@ -65,12 +65,15 @@ def test_tables_are_described_and_read() -> None:
         "SELECT * FROM pragma_database_list",
         "SELECT 1; DELETE FROM sale",
         "SELECT length(zeroblob(1000000000))",
+        "UPDATE db.sqlite_master SET sql = 'x'",
+        "UPDATE sqlite_master SET sql = 'x'",
+        "PRAGMA writable_schema = 1",
     ],
 )
 def test_nothing_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
     monkeypatch.chdir(folder)
     before = {file: file.read_bytes() for file in folder.iterdir()}
-    with pytest.raises(RuntimeError, match=r"not authorized|authorization denied|one statement|too big"):
+    with pytest.raises(RuntimeError, match=r"not authorized|denied|one statement|too big|not be modified"):
         ask(sql)
     assert {file: file.read_bytes() for file in folder.iterdir()} == before
 
@@ -80,7 +83,8 @@ def test_an_endless_query_ends_and_a_long_result_is_cut() -> None:
     tool: Any = read_tools()[0]["query_database"].call
     names = tool.__wrapped__.__globals__
     assert len(ask(f"{endless} i FROM n")) == 200
-    assert len(ask(f"{endless} randomblob(500000) FROM n")) < 10
+    with pytest.raises(RuntimeError, match="too large"):
+        ask(f"{endless} randomblob(500000) FROM n")
     names["SECONDS"], before = 0.2, names["SECONDS"]
     # The second is one call of a function, within which SQLite itself cannot be interrupted.
     slow = "WITH a AS (SELECT hex(zeroblob(450000)) AS a) SELECT instr(a, substr(a, 1, 400000) || 'b') FROM a"
@@ -88,6 +92,17 @@ def test_an_endless_query_ends_and_a_long_result_is_cut() -> None:
         with pytest.raises(TimeoutError, match="more than"):
             ask(sql)
     names["SECONDS"] = before
+
+
+def test_json_and_a_full_text_index_are_read(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "shop.db")) as connection:
+        for kind in ("fts4", "fts5"):
+            connection.execute(f"CREATE VIRTUAL TABLE {kind} USING {kind}(text)")
+            connection.execute(f"INSERT INTO {kind} VALUES ('an owl')")
+        connection.commit()
+    assert ask("SELECT value FROM json_each('[1, 2]')") == [{"value": 1}, {"value": 2}]
+    for kind in ("fts4", "fts5"):
+        assert ask(f"SELECT text FROM {kind} WHERE {kind} MATCH 'owl'") == [{"text": "an owl"}]
 
 
 def test_a_file_that_is_no_table_is_named_and_the_others_are_read(folder: Path) -> None:
@@ -108,6 +123,8 @@ def test_a_column_of_a_csv_file_is_all_numbers_or_none(folder: Path) -> None:
         ",".join(f"c{n}" for n in range(150)) + ",\n" + "1," * 150 + "\n", encoding="utf-8"
     )
     (folder / ".#rain.csv").symlink_to(folder / "nowhere")
+    (folder / ".git" / "old").mkdir(parents=True)
+    (folder / ".git" / "old" / "secret.csv").write_text("a\n1")
     assert ask("SELECT price FROM places WHERE code = '10115'") == [{"price": 3.0}]
     assert ask("SELECT sum(price) AS sum, sum(count) AS number FROM places WHERE count = '1'") == [
         {"sum": 2.5, "number": 1}
@@ -115,6 +132,7 @@ def test_a_column_of_a_csv_file_is_all_numbers_or_none(folder: Path) -> None:
     assert len(ask("SELECT * FROM wide_150")[0]) == 151
     described = read_tools()[0]["describe_database"].call()
     assert '"price" REAL' in described
+    assert "secret" not in described
     assert "titled.csv cannot be read as a table (it has to begin with a row of all its columns' names)." in described
 
 
@@ -141,10 +159,27 @@ def test_the_password_in_an_address_is_not_told(monkeypatch: pytest.MonkeyPatch,
     assert "Secret" not in str(problem.value)
 
 
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("-- c\nselect 1", "cannot be reached"),
+        ("/* a */ /* b */ ((SELECT 1))", "cannot be reached"),
+        ("-- select\nDELETE FROM sale", "only SELECT"),
+        ("/* a */ " * 50 + "DROP TABLE sale", "only SELECT"),
+    ],
+)
+def test_a_query_may_begin_with_a_comment(monkeypatch: pytest.MonkeyPatch, sql: str, problem: str) -> None:
+    pytest.importorskip("psycopg")
+    monkeypatch.setenv("TOOLS_DATABASE", "postgresql://127.0.0.1:1/x")
+    with pytest.raises(RuntimeError, match=problem):
+        ask(sql)
+
+
 @pytest.mark.skipif("TEST_POSTGRES" not in os.environ, reason="takes a PostgreSQL: its address in TEST_POSTGRES")
 def test_postgres_is_read_and_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOLS_DATABASE", os.environ["TEST_POSTGRES"])
     assert ask("SELECT 1 AS one, 2 AS one") == [{"one": 1, "one 2": 2}]
+    assert ask("-- c\n(SELECT 1 AS one)") == [{"one": 1}]
     with pytest.raises(Exception, match=r"memory|more than"):
         ask("SELECT repeat('x', 300000000)")
     unlimited = "SELECT set_config('statement_timeout', '0', false) FROM generate_series(1, 150)"

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib import import_module
 from itertools import chain, count, zip_longest
 from pathlib import Path
@@ -26,6 +26,9 @@ SECONDS = 5  # for a query
 ROWS = 200  # of its result
 MEMORY = 2**29  # bytes that it may take, beside the CSV files
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+# What SQLite itself asks for to open JSON's tables and those of its full-text index; no query can write sqlite_master.
+OWN = {(sqlite3.SQLITE_PRAGMA, name) for name in ("data_version", "page_size")}
+OWN |= {(sqlite3.SQLITE_UPDATE, "sqlite_master")}
 
 # The CSV files as a SQLite database, with a sentence for each that is no table, by their names, times and sizes.
 _tables: dict[tuple[Any, ...], tuple[bytes, list[str]]] = {}
@@ -68,15 +71,18 @@ def _ask(sql: str, most: int) -> list[dict[str, Any]]:
 
 
 def _read_tables() -> tuple[bytes, list[str]]:
-    files = sorted(file for file in FOLDER.rglob("[!.]*") if file.suffix.lower() == ".csv" and file.is_file())
-    stamp = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+    stamp: tuple[Any, ...] = ()
+    for file in sorted(file for file in FOLDER.rglob("*") if file.suffix.lower() == ".csv"):
+        with suppress(FileNotFoundError):  # it has gone since it was listed
+            if "/." not in f"/{file.relative_to(FOLDER).as_posix()}" and file.is_file():
+                stamp += ((file, file.stat().st_mtime_ns, file.stat().st_size),)
     with _lock:
         if stamp in _tables:
             return _tables[stamp]
         problems = []
         with closing(sqlite3.connect(":memory:")) as made:
             made.execute("PRAGMA user_version = 1")  # an empty database cannot be kept
-            for file in files:
+            for file, *_ in stamp:
                 try:
                     _load(made, file)
                 except (ValueError, OSError, csv.Error, sqlite3.Error) as error:
@@ -129,6 +135,10 @@ def _is_postgres() -> bool:
     return os.environ.get("TOOLS_DATABASE", "").startswith(("postgresql://", "postgres://"))
 
 
+def _allow(action: int, what: str | None, *_: str | None) -> int:
+    return sqlite3.SQLITE_OK if action in ALLOWED or (action, what) in OWN else sqlite3.SQLITE_DENY
+
+
 def _ask_sqlite(sql: str, tables: bytes) -> sqlite3.Cursor:
     connection = sqlite3.connect(":memory:", uri=True)
     connection.text_factory = lambda data: data.decode(errors="replace")
@@ -139,14 +149,14 @@ def _ask_sqlite(sql: str, tables: bytes) -> sqlite3.Cursor:
         except sqlite3.Error:  # its text has the path in it, which may be an address with a password
             raise ConnectionError("the file that TOOLS_DATABASE names cannot be opened") from None
     # A connection that is opened read-only could still ATTACH a new file, and write that.
-    connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY)
+    connection.set_authorizer(_allow)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000_000)  # of a text that a query makes
     return connection.execute(sql)
 
 
 def _ask_postgres(sql: str, most: int) -> Any:
     psycopg: Any = import_module("psycopg")
-    if not re.match(r"\s*(SELECT|WITH|VALUES|TABLE)\b", sql, re.IGNORECASE):
+    if not re.match(r"(?is)(\s|\(|--[^\n]*\n|/\*.*?\*/)*+(SELECT|WITH|VALUES|TABLE)\b", sql):
         raise ValueError("only SELECT statements are allowed")
     limits = f"-c statement_timeout={SECONDS * 1000} -c default_transaction_read_only=on"
     try:
@@ -173,8 +183,10 @@ def _main() -> None:
         names = _distinct([column[0] for column in rows.description or []])
         for row in rows:
             size += len(str(row))
-            if len(found) == most or size > 2_000_000:
+            if len(found) == most:
                 break
+            if size > 2_000_000:
+                sys.exit("the result is too large: ask for fewer rows and columns, or for parts of long texts")
             found.append(dict(zip(names, row, strict=True)))
     except MemoryError:
         sys.exit("the query took too much memory")
