@@ -75,6 +75,17 @@ def test_an_edited_file_counts_and_a_broken_one_is_named(folder: Path) -> None:
     assert read_tools()[0]["list_documents"].call() == ["broken.pdf"]
 
 
+def test_hidden_folders_and_files_that_go_meanwhile_are_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".git" / "old").mkdir(parents=True)
+    (folder / ".git" / "old" / "secret.txt").write_text("apples")
+    (folder / "notes.txt").write_text("apples")
+    assert [passage["source"] for passage in found("apples")] == ["notes.txt"]
+    assert read_tools()[0]["list_documents"].call() == ["notes.txt"]
+    tool: Any = read_tools()[0]["search_documents"].call
+    monkeypatch.setitem(tool.__wrapped__.__globals__, "_files", lambda: [folder / "gone.txt", folder / "notes.txt"])
+    assert [passage["source"] for passage in found("apples")] == ["notes.txt"]
+
+
 def test_texts_of_other_encodings_and_languages_are_found(folder: Path) -> None:
     (folder / "windows.txt").write_text("Köln liegt am Rhein.", encoding="cp1252")
     (folder / "unicode.txt").write_text("Łódź leży w Polsce.", encoding="utf-16")

@@ -58,12 +58,15 @@ def list_documents() -> list[str]:
 def _renew() -> list[str]:
     """Index what is new or has changed, forget what is gone, and return what cannot be read."""
     files = {_name(file): file for file in _files()}
-    stamps = {name: (file.stat().st_mtime_ns, file.stat().st_size) for name, file in files.items()}
+    stamps = {}
+    for name, file in files.items():
+        with suppress(FileNotFoundError):  # it has gone since it was listed
+            stamps[name] = file.stat().st_mtime_ns, file.stat().st_size
     for name in [name for name in _indexed if _indexed[name] != stamps.get(name)]:
         _index.execute("DELETE FROM passage WHERE file = ?", (name,))
         del _indexed[name]
         _without_text.discard(name)
-    for name in [name for name in files if name not in _indexed]:
+    for name in [name for name in stamps if name not in _indexed]:
         rows = []
         with suppress(Exception):  # whatever a PDF makes its reader stumble over
             rows = [(text, source, name) for source, page in _pages(name, files[name]) for text in _passages(page)]
@@ -85,7 +88,8 @@ def _spaced(text: str) -> str:
 
 
 def _files() -> list[Path]:
-    return sorted(file for file in FOLDER.rglob("[!.]*") if file.suffix.lower() in KINDS and file.is_file())
+    files = (file for file in FOLDER.rglob("*") if "/." not in f"/{_name(file)}")  # nor in a hidden folder
+    return sorted(file for file in files if file.suffix.lower() in KINDS and file.is_file())
 
 
 def _name(file: Path) -> str:
