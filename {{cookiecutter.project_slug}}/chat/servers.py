@@ -3,17 +3,19 @@
 import asyncio
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Any
 
-from chat.tools import Tool, in_thread, safe_name
+from chat.tools import Tool, clean_data, in_thread, safe_name
 from server.kept import keep
 
 STARTS_WITHIN = 30  # seconds: a server's package may have to be downloaded first
 TRIED_AGAIN_AFTER = 60  # seconds
+MAX_PAGES = 100  # of a server's list of tools, which might have no end
 
 _servers: dict[str, "_Server"] = keep("MCP servers", dict)
 
@@ -55,28 +57,33 @@ class _Server:
         return mcp.StdioServerParameters(command=command, args=arguments, env=shown)
 
     async def _list(self) -> list[Any]:
-        page = await self._client.list_tools()
-        found = [*page.tools]
-        while page.next_cursor:
-            page = await self._client.list_tools(cursor=page.next_cursor)
+        found, cursor = [], None
+        for _ in range(MAX_PAGES):
+            page = await self._client.list_tools(cursor=cursor)
             found += page.tools
-        return found
+            if not (cursor := page.next_cursor):
+                return found
+        raise OverflowError
 
     def _tool(self, tool: Any) -> Tool:
         name = safe_name(f"{self.name}_{tool.name}")
         description = (tool.description or tool.name)[:1000]
         parameters = {"type": "object", "properties": {}, **tool.input_schema}  # OpenAI refuses one without the two
-        function = {"name": name, "description": description, "parameters": parameters}
+        function = clean_data({"name": name, "description": description, "parameters": parameters})
         asked = self._how.get("ask_first")
         harmless = bool(tool.annotations and tool.annotations.read_only_hint)
-        asks_first = not harmless if asked is None else bool({name, tool.name} & {*asked})
+        asks_first = not harmless if asked is None else any(name in self._names(each) for each in asked)
         call = partial(self._call, tool.name)
         return Tool({"type": "function", "function": function}, call, ends_at_once=True, asks_first=asks_first)
+
+    def _names(self, asked: str) -> set[str]:
+        """Return what models may know a tool as that `ask_first` names: with the server's name, or without."""
+        return {safe_name(asked), safe_name(f"{self.name}_{asked}")}
 
     def _unknown(self) -> str:
         """Return what is to be said of names under `ask_first` that no tool has: a wrong one would ask nobody."""
         names = {tool.name for tool in self.tools}
-        unknown = [each for each in self._how.get("ask_first", []) if not {each, f"{self.name}_{each}"} & names]
+        unknown = [each for each in self._how.get("ask_first", []) if not self._names(each) & names]
         said = f"The MCP server {self.name} has no tool {', '.join(unknown)}: see ask_first in settings.toml."
         return said if unknown else ""
 
@@ -85,10 +92,13 @@ class _Server:
         try:
             result = await self._client.call_tool(tool_name, arguments)
         except mcp.MCPError as error:
-            # The connection is closed, or the server no longer knows the session: another is opened.
             if error.error.code == -32000 or "session" in error.error.message.lower():
-                self.known.clear()
-                self._lost.set()
+                try:
+                    await self._client.list_tools(cache_mode="bypass")  # it may have meant this call alone
+                except mcp.MCPError:
+                    # The connection is closed, or the server no longer knows the session: another is opened.
+                    self.known.clear()
+                    self._lost.set()
             raise
         said = "\n".join(map(_text, filter(lambda block: block.type != "image", result.content)))
         if not said and result.structured_content is not None:
@@ -118,9 +128,12 @@ async def server_tools(settings: Mapping[str, Any]) -> dict[str, Tool]:
         if not server.known.is_set():
             server.problem = f"The MCP server {server.name} is not responding: its tools can be used once it does."
             server.known.set()
-    return {tool.name: tool for server in servers for tool in server.tools}
+    tools = [tool for server in servers for tool in server.tools]
+    return {tool.name: tool for tool in [*tools, *reversed(tools)]}  # in their order; of a name, the first
 
 
 def problems_with_servers() -> list[str]:
-    """Return a sentence for each server that cannot be used."""
-    return [server.problem for server in _servers.values() if server.problem]
+    """Return a sentence for each server that cannot be used, and one for tools that have the same name."""
+    names = Counter(tool.name for server in _servers.values() for tool in server.tools)
+    several = [f"Of the MCP tools called {name}, only the first is offered." for name in names if names[name] > 1]
+    return [server.problem for server in _servers.values() if server.problem] + several

@@ -30,6 +30,7 @@ PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBA
 SERVER = '''
 import os, time
 import anyio
+from mcp import MCPError
 from mcp.server.mcpserver import MCPServer
 from mcp.types import ImageContent, ResourceLink, TextContent, ToolAnnotations
 
@@ -66,6 +67,11 @@ def show() -> list:
     kinds = [(TextContent, {"type": "text", "text": "A dot"}), (ImageContent, picture), (ResourceLink, link)]
     return [kind.model_validate(data) for kind, data in kinds]
 
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def refuse(code: int) -> str:
+    """Refuse."""
+    raise MCPError(code=code, message="no browser session named x")
+
 @server.tool()
 def delete(what: str) -> str:
     """Delete."""
@@ -91,7 +97,8 @@ def named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str,
 
 def turn_with(server: ModelServer, *calls: str) -> ToolTurn:
     """Start a turn in which the model calls these at once."""
-    made = tuple((name, '{"what": "x"}' if "delete" in name else "{}") for name in calls)
+    needed = {"own_delete": '{"what": "x"}', "own_refuse": '{"code": -32000}'}
+    made = tuple((name, needed.get(name, "{}")) for name in calls)
     replies = iter([Reply((), calls=made)] if calls else [])
     server.reply_to = lambda question: next(replies, Reply())
     chat = Chat(session_key="without a page", model=build_model(read_settings(), server.key))
@@ -147,6 +154,13 @@ def test_a_tool_without_arguments_has_the_schema_that_providers_want(named: dict
     assert tool.schema["function"]["parameters"] == {"type": "object", "properties": {}}
 
 
+def test_a_default_that_json_has_no_word_for_is_sent_as_a_text() -> None:
+    schema = {"type": "object", "properties": {"most": {"type": "number", "default": float("inf")}}}
+    told = SimpleNamespace(name="list", description="List.", input_schema=schema, annotations=None)
+    tool = servers._Server._tool(SimpleNamespace(name="own", _how={}, _call=print), told)  # ty: ignore[invalid-argument-type]
+    assert '"default": "Infinity"' in json.dumps(tool.schema, allow_nan=False)
+
+
 def test_stop_ends_a_call_and_the_session_goes_on(server: ModelServer, named: dict[str, Any]) -> None:
     (first,) = results(server, "own_count")
     turn = turn_with(server, "own_wait")
@@ -154,6 +168,44 @@ def test_stop_ends_a_call_and_the_session_goes_on(server: ModelServer, named: di
     turn.stop()
     assert state_of(turn.answer)["steps"][0]["result"] == "Stopped."
     assert results(server, "own_count")[0].split()[-1] == first.split()[-1]
+
+
+def test_a_call_that_is_refused_ends_nobodys_session(server: ModelServer, named: dict[str, Any]) -> None:
+    (first,) = results(server, "own_count")
+    waiting = turn_with(server, "own_wait")
+    wait_until(lambda: state_of(waiting.answer).get("steps"))
+    assert "no browser session named x" in results(server, "own_refuse")[0]
+    assert results(server, "own_count")[0].split()[-1] == first.split()[-1]
+    assert waiting.running
+    waiting.stop()
+
+
+def test_a_list_without_an_end_is_not_read_on_and_on() -> None:
+    async def page(**_: Any) -> Any:
+        return SimpleNamespace(tools=[], next_cursor="more")
+
+    client = SimpleNamespace(list_tools=page)
+    with pytest.raises(OverflowError):
+        asyncio.run(servers._Server._list(SimpleNamespace(_client=client)))  # ty: ignore[invalid-argument-type]
+
+
+def test_of_two_tools_with_the_same_name_the_first_is_offered(
+    server: ModelServer, named: dict[str, Any], tmp_path: Path
+) -> None:
+    more = "".join(f"""
+@server.tool(name={name!r})
+def {word}() -> str:
+    return {word!r}
+""" for name, word in (("delete.file", "one"), ("delete_file", "two")))  # fmt: skip
+    (tmp_path / "server.py").write_text(SERVER.replace("server.run()", f"{more}\nserver.run()"), encoding="utf-8")
+    named["own"]["ask_first"] = ["delete.file"]
+    turn = turn_with(server, "own_delete_file")
+    wait_until(lambda: [step["status"] for step in state_of(turn.answer).get("steps", [])] == ["asks"])
+    turn.decide(state_of(turn.answer)["steps"][0]["id"], True)
+    wait_until(lambda: not turn.running)
+    assert server.calls()[0][2] == "one"
+    said = "Of the MCP tools called own_delete_file, only the first is offered."
+    assert state_of(turn.answer)["without"] == said
 
 
 def test_a_picture_and_other_data_come_along(server: ModelServer, named: dict[str, Any]) -> None:
