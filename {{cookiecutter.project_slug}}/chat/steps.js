@@ -4,7 +4,7 @@ if (!window.opensPassages) {
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.('a[href^="#passage-"]');
     const name = link && CSS.escape(link.getAttribute("href").slice(1));
-    const passage = name && document.querySelector(`.st-key-app-${name}`);
+    const passage = name && document.querySelector(`[class*="st-key-app-${name}_"]`); // the first of those
     if (!passage) return;
     event.preventDefault();
     const step = passage.closest("details");

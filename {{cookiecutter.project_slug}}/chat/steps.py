@@ -110,15 +110,16 @@ def _draw(step: Step, turn: Any) -> None:
     elif status == "asks":
         box.caption("Allow or deny this in the window where you asked: this one is served by another process.")
     with suppress(Exception):  # an import may hold any data
-        _draw_data(data, box)
+        _draw_data(data, box, step["id"])
 
 
-def _draw_data(data: Any, box: DeltaGenerator) -> None:
+def _draw_data(data: Any, box: DeltaGenerator, step_id: str) -> None:
     match data:
         case {"passages": passages}:
             box.html(f"<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
-            for passage in passages:
-                place = box.container(key=f"app.{passage['cite'].removeprefix('#')}", gap=None)
+            for number, passage in enumerate(passages):  # an import may have the same link in several
+                key = f"app.{passage['cite'].removeprefix('#')}_{step_id}_{number}"
+                place = box.container(key=key, gap=None)
                 place.badge(plain(passage["source"]), color="gray")
                 place.code(passage["text"], language=None, wrap_lines=True)
         case {"picture": encoded}:

@@ -182,6 +182,15 @@ def test_only_what_was_checked_is_imported(page: AppTest, change: dict[str, Any]
     assert "context" not in history(other)[-1].response_metadata
 
 
+def test_passages_with_the_same_link_are_all_drawn(page: AppTest, server: ModelServer) -> None:
+    say(page, "Hello")
+    passages = [{"source": "a.md", "text": text, "cite": "#passage-1"} for text in ("one", "two")]
+    step = STEP | {"seconds": 1, "shown": {"passages": passages}}
+    state_of(history(page)[-1])["steps"] = [step, step | {"id": "y"}]
+    drawn = [code.value for code in page.run().main.code]
+    assert [text for text in drawn if text in ("one", "two")] == ["one", "two"] * 2
+
+
 def test_the_user_is_asked_on_the_page(page: AppTest, server: ModelServer, folder: Path) -> None:
     (folder / "mail.py").write_text(ASKS, encoding="utf-8")
     reply(server, ("send", {"to": "Ann"}), ("send", {"to": "Bob"}))
