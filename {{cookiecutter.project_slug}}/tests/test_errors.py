@@ -280,7 +280,7 @@ def test_a_fault_that_has_but_a_text_is_one_sentence(text: str, sentence: str) -
         ({"finish_reason": "RECITATION"}, "filter"),  # Gemini's
         ({"stopReason": "guardrail_intervened"}, "filter"),  # Bedrock's
         ({"finish_reason": "ERROR"}, "fault"),  # Cohere's
-        ({"finish_reason": "tool_calls"}, "asked for a tool"),
+        ({"finish_reason": "tool_calls"}, "asked for a tool that cannot be called"),
         ({"stop_reason": "tool_use"}, "asked for a tool"),
         ({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}, "filter"),
         ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, "cut off"),
