@@ -38,7 +38,7 @@ from chat.turn import Turn
 from server.loop import loop
 
 MAX_CALLS = 20  # of one request: each may take a thread
-PIECES = 500  # of an answer, kept until it is known whether there are calls in them
+PIECES = 500  # of an answer, kept until it is known whether there are calls in them; with more calls, it has no end
 NO_JSON = "(no JSON)"  # what arguments that are none stand under
 NO_MORE = "Not called: these were too many calls for one answer. Answer with what you have."
 NO_END = "The answer ends here: it has reached the limit of tool calls (tools.rounds in settings.toml)."
@@ -52,12 +52,12 @@ class ToolTurn(Turn):
 
     def __init__(self, question: HumanMessage, chat: Chat, problem: ChatError | None = None) -> None:
         """Start; the parameters are those of `start`."""
-        # In the page's thread: a file may take long to load, and the loop of all answers does not wait for it here.
         self._takes_tools = not chat.model or (chat.model.profile or {}).get("tool_calling") is not False
-        self._tools, self._problems = read_tools() if self._takes_tools else ({}, [])
-        self._takes_tools &= bool(self._tools or chat.settings.get("servers"))
+        self._tools: dict[str, Any] = {}  # each a Tool, by name
+        self._problems: list[str] = []
         self._steps: list[Step] = []
         self._pieces: list[AIMessageChunk] = []
+        self._unmerged = 0
         self._before, self._chars_before = ("", ""), 0  # thinking and text of earlier rounds; characters, also of calls
         self._drawn = 0
         self._asked: dict[str, asyncio.Future[bool]] = {}
@@ -81,6 +81,12 @@ class ToolTurn(Turn):
 
     def _as_sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
         return [each for message in messages for each in unfold(message)] if self._takes_tools else messages
+
+    async def _answer(self) -> None:
+        if self._takes_tools:  # in a thread: a file may take long to load, and neither pages nor the loop wait for it
+            self._tools, self._problems = await in_thread(read_tools)
+            self._takes_tools = bool(self._tools or self._chat.settings.get("servers"))
+        await super()._answer()
 
     async def _reply(
         self, model: BaseChatModel, messages: list[BaseMessage], config: RunnableConfig, **options: Any
@@ -106,7 +112,9 @@ class ToolTurn(Turn):
             said = add_ai_message_chunks(*self._pieces) if len(self._pieces) > 1 else self._pieces[0]
             calls = [_with_strict_arguments(chunk) for chunk in said.tool_call_chunks]
             steps = self._begin(calls[:MAX_CALLS], number) if number < limits["rounds"] else []
-            texts = await asyncio.gather(*(self._make(step, limits, longest) for step in steps))
+            making = (self._make(step, limits, longest) for step in steps)
+            made = await asyncio.gather(*making, return_exceptions=True)  # whatever becomes of one, all come to an end
+            texts = [text if isinstance(text, str) else problem_of(text) for text in made]
             texts += [NO_MORE] * (len(calls) - len(texts))
             results = [ToolMessage(text, tool_call_id=call["id"]) for call, text in zip(calls, texts, strict=True)]
             work += [_to_send_back(said, calls), *results]
@@ -124,7 +132,7 @@ class ToolTurn(Turn):
             self._join()
             self._before = self._state.get("thinking", ""), self.answer.text
             self._chars_before += super()._length()
-            self._words, self._thoughts, self._pieces = StringIO(), StringIO(), []
+            self._words, self._thoughts, self._pieces, self._unmerged = StringIO(), StringIO(), [], 0
             self._state.pop("ended", None)
         used = self.answer.usage_metadata
         self.answer.usage_metadata = None
@@ -146,11 +154,16 @@ class ToolTurn(Turn):
 
     def _grow(self, chunk: AIMessageChunk) -> None:
         if self._tools:
+            chunk.additional_kwargs.pop("function_call", None)  # an old protocol's: it is not made, and may have no end
             self._pieces.append(chunk)
-            calls = chunk.tool_call_chunks  # which may have no end
-            self._chars_before += sum(len(piece["name"] or "") + len(piece["args"] or "") for piece in calls)
-            if len(self._pieces) > PIECES:
-                self._pieces = [add_ai_message_chunks(*self._pieces)]
+            calls = chunk.tool_call_chunks  # which may have no end, nor their number
+            self._chars_before += sum(max(1, len(piece["name"] or "") + len(piece["args"] or "")) for piece in calls)
+            self._unmerged += max(1, len(calls))
+            if max(len(calls), len(self._pieces[0].tool_call_chunks)) > PIECES:
+                self._pieces = []
+                self._deadline.reschedule(0)
+            elif self._unmerged > PIECES:
+                self._pieces, self._unmerged = [add_ai_message_chunks(*self._pieces)], 0
         super()._grow(chunk)
 
     def _begin(self, calls: list[ToolCall], number: int) -> list[Step]:
@@ -233,7 +246,7 @@ def _with_strict_arguments(chunk: ToolCallChunk) -> ToolCall:
     with suppress(ValueError, RecursionError):
         arguments = clean_data(json.loads(chunk["args"] or "{}"))
     arguments = arguments if isinstance(arguments, dict) else {NO_JSON: clean(chunk["args"] or "")}
-    return ToolCall(name=safe_name(chunk["name"] or "unnamed"), args=arguments, id=chunk["id"] or uuid4().hex)
+    return ToolCall(name=safe_name(chunk["name"] or "unnamed"), args=arguments, id=clean(chunk["id"] or uuid4().hex))
 
 
 def _to_send_back(said: AIMessageChunk, calls: list[ToolCall]) -> AIMessage:

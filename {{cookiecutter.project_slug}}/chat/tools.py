@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import FunctionType, ModuleType, coroutine
 from typing import Any, TypeVar, get_type_hints
 
@@ -43,6 +43,7 @@ LATE_SECONDS = 0.2  # an `async def` that keeps everybody's answers waiting for 
 
 Returned = TypeVar("Returned")
 _lock = threading.Lock()
+_warn_once = lru_cache(maxsize=100)(logging.getLogger(__name__).warning)
 
 
 class ToolError(Exception):
@@ -92,49 +93,67 @@ class Tool:
 
 
 def read_tools() -> tuple[dict[str, Tool], list[str]]:
-    """Return the tools by name, and a sentence for each file that cannot be used."""
+    """Return the tools by name, and a sentence for each file that cannot be used. It may take long to load one."""
     tools: dict[str, Tool] = {}
     problems = []
     for file in sorted(FOLDER.glob("[!_.]*.py")):
         try:
-            with _lock:
-                found, problem = _load(file.name, file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            found, problem = (), f"it cannot be read as UTF-8. {FIX}"
-        if taken := [tool.name for tool in found if tool.name in tools]:
-            found, problem = (), f"another file already has {taken[0]}(). {FIX}"
-        tools |= {tool.name: tool for tool in found}
-        if problem:
+            source = file.read_text(encoding="utf-8")
+            with _lock:  # no file is run twice at once
+                found, others = _load(file.name, source)
+            if taken := [tool.name for tool in found if tool.name in tools]:
+                raise ToolError(f"another file already has {taken[0]}(). {FIX}")
+            tools |= {tool.name: tool for tool in found}
+            if others:
+                said = f"cannot offer {', '.join(others)}: a tool is a plain function, and other names begin with _."
+                problems.append(f"tools/{file.name} {said}")
+        except (ToolError, OSError, ValueError) as error:
+            problem = error if isinstance(error, ToolError) else f"it cannot be read as UTF-8. {FIX}"
             problems.append(f"tools/{file.name} cannot be used: {problem}.")
+    for problem in problems:
+        _warn_once(problem)
     return tools, problems
 
 
-@lru_cache(maxsize=100)
-def _load(name: str, source: str) -> tuple[tuple[Tool, ...], str]:
-    """Run a file and return its tools, or what is wrong. By its text: Python's own cache misses a quick edit."""
+@lru_cache(maxsize=100)  # keeps no failure: what a file lacked may be there by now
+def _load(name: str, source: str) -> tuple[list[Tool], list[str]]:
+    """Run a file, and return its tools, and the names of what may be meant as one.
+
+    By its text: Python's own cache misses a quick edit.
+
+    Raises:
+        ToolError: It cannot be used.
+    """
     path = str(FOLDER / name)
     module = ModuleType(f"tools.{name.removesuffix('.py')}")
     module.__file__ = path
     sys.modules[module.__name__] = module  # dataclasses and pydantic look there; Streamlit would watch it
     try:
         exec(compile(source, path, "exec"), module.__dict__)
-        functions = [(name, each) for name, each in vars(module).items() if isinstance(each, FunctionType)]
+        public = [(name, each) for name, each in vars(module).items() if name[0] != "_"]
+        functions = [(name, each) for name, each in public if isinstance(each, FunctionType)]
         own = [each for name, each in functions if (each.__module__, each.__name__) == (module.__name__, name)]
-        public = [each for each in own if each.__name__[0] != "_"]
-        return tuple(_tool(function, bool(getattr(module, "ASK_FIRST", False))) for function in public), ""
+        others = [name for name, each in public if getattr(_wrapped(each), "__module__", "") == module.__name__]
+        return [_tool(function, bool(getattr(module, "ASK_FIRST", False))) for function in own], others
     except ToolError as error:
-        problem = f"{error}. {FIX}"
-    except (Exception, SystemExit) as error:
+        raise ToolError(f"{error}. {FIX}") from None
+    except BaseException as error:  # it is not the app that a file ends
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 1
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         # Of another error's text, nobody knows what is in it.
         what = error.msg if isinstance(error, SyntaxError) else getattr(error, "name", "")
-        problem = f"line {line}, {type(error).__name__}{f' ({what})' if what else ''}"
+        problem = f"{f'line {line}, ' if line else ''}{type(error).__name__}{f' ({what})' if what else ''}"
         problem += f". {'Install it, then restart the app' if isinstance(error, ImportError) else FIX}"
+        raise ToolError(problem) from error
     finally:
         sys.modules.pop(module.__name__, None)
-    logging.getLogger(__name__).warning("tools/%s cannot be used: %s", name, problem)  # once for each edit
-    return (), problem
+
+
+def _wrapped(value: Any) -> Any:
+    """Return the function in what is none itself: a partial, LangChain's tool, what a decorator of a cache made."""
+    inside = {} if isinstance(value, FunctionType | type) else getattr(value, "__dict__", {})
+    inner = inside.get("__wrapped__") or inside.get("func") or inside.get("coroutine")
+    return value.func if isinstance(value, partial) else inner
 
 
 def _tool(function: FunctionType, asks_first: bool) -> Tool:
@@ -142,7 +161,7 @@ def _tool(function: FunctionType, asks_first: bool) -> Tool:
     parameters = inspect.signature(function).parameters.values()
     if safe_name(function.__name__) != function.__name__:
         raise ToolError(f"{where} has a name that models do not take: at most 64 letters from a to z, digits and _")
-    if not function.__doc__:
+    if not (function.__doc__ or "").strip():
         raise ToolError(f"{where} has no docstring, which tells the model what it does")
     if starred := [each.name for each in parameters if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]:
         raise ToolError(f"{where} takes any number of arguments ({', '.join(starred)}): make that a list")
@@ -151,9 +170,14 @@ def _tool(function: FunctionType, asks_first: bool) -> Tool:
     waits = inspect.iscoroutinefunction(function)
     try:
         function.__annotations__ = get_type_hints(function, include_extras=True)  # those that are texts, too
-        return Tool(convert_to_openai_tool(function), validate_call(function), waits, asks_first)
-    except Exception as error:  # whatever a type leads to
-        raise ToolError(f"{where} has a type that cannot be used ({type(error).__name__})") from error
+        tool = Tool(convert_to_openai_tool(function), validate_call(function), waits, asks_first)
+        json.dumps(tool.schema, ensure_ascii=False, allow_nan=False).encode()  # as it is sent
+    except Exception as error:  # whatever a type, a default or the docstring leads to
+        said = str(error).partition("\n")[0]
+        raise ToolError(f"{where} cannot be offered: {type(error).__name__}: {said}") from error
+    if tool.schema["function"]["parameters"]["properties"].keys() != {each.name for each in parameters}:
+        raise ToolError(f"{where} has a parameter that no model can give: one before a /, or _x, or callbacks")
+    return tool
 
 
 def safe_name(name: str) -> str:
@@ -202,7 +226,9 @@ def problem_of(error: BaseException) -> str:
     if isinstance(error, ValidationError):  # without the values, which it knows, and addresses of pydantic's pages
         wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)]
         return f"Error: {'; '.join(wrong)}"
-    return f"Error: {type(error).__name__}: {error}"
+    with suppress(Exception):  # it may fail to say what it is
+        return f"Error: {type(error).__name__}: {error}"
+    return f"Error: {type(error).__name__}"
 
 
 def told(value: Any, drawn: Any) -> str:

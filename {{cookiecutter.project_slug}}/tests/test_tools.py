@@ -1,15 +1,20 @@
 """The model calls tools: each call is made once and told to the model, whatever it, the tool or the user does."""
 
+import asyncio
 import base64
 import io
 import json
 import logging
+from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.language_models import FakeMessagesListChatModel
-from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolCall, ToolMessage
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk
 from PIL import Image
 
 from chat.context import count_tokens
@@ -18,7 +23,7 @@ from chat.model import build_model
 from chat.session import Chat
 from chat.settings import read_settings
 from chat.steps import Step
-from chat.tool_turn import MAX_CALLS, NO_MORE, ToolTurn
+from chat.tool_turn import MAX_CALLS, NO_MORE, ToolTurn, _with_strict_arguments
 from chat.tools import FIX, _load, read_tools
 from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import wait_until
@@ -99,6 +104,16 @@ class Frame:
 
     def __str__(self):
         return "a frame"
+
+class Odd(Exception):
+    """What fails to say what it is."""
+
+    def __str__(self):
+        raise ValueError("no word")
+
+def odd() -> str:
+    """Raise it."""
+    raise Odd
 
 def frame() -> Frame:
     """Return it."""
@@ -249,6 +264,7 @@ def test_a_turn_that_fails_after_a_call_keeps_it(server: ModelServer, folder: Pa
         ("named", '{"function": "f", "name": "n", "arguments": 1}', "f n 1"),
         ("no_number", "{}", '[{"x": NaN, "y": Infinity}]'),
         ("interrupt", "{}", "Error: RuntimeError: the tool ended itself"),
+        ("odd", "{}", "Error: Odd"),
         ("multi_tool_use.parallel", "{}", "Error: LookupError: there is no such tool."),
     ],
 )
@@ -259,6 +275,15 @@ def test_what_goes_wrong_is_told_to_the_model(
     assert server.calls()[0][2].startswith(told)
     assert steps(turn)[0]["result"].startswith(told)
     assert turn.answer.text == "Hello from the model."
+
+
+def test_an_answer_that_a_call_ends_waits_for_the_others(
+    server: ModelServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.tool_turn.problem_of", lambda _: {}["no such name"])
+    turn = ended(begin(server, call("sleep", ("fail", "{}"), seconds=0.5)))
+    assert state_of(turn.answer)["status"] == "failed"
+    assert steps(turn)[0]["result"] == "slept"
 
 
 def test_a_result_that_compares_oddly_is_told(server: ModelServer, folder: Path) -> None:
@@ -331,6 +356,52 @@ def test_endless_arguments_end(server: ModelServer, folder: Path, monkeypatch: p
     turn = ended(begin(server, Reply((), calls=(("pay", "x" * 2000),), stall=1)))
     assert "reached the limit" in state_of(turn.answer)["ended"]
     assert steps(turn) == []
+
+
+class Streaming(FakeMessagesListChatModel):
+    """A model that streams these pieces in each answer."""
+
+    pieces: Any
+
+    async def _astream(self, *_: Any, **__: Any) -> AsyncIterator[ChatGenerationChunk]:
+        for piece in self.pieces():
+            yield ChatGenerationChunk(message=piece)
+            await asyncio.sleep(0)  # as for the network
+
+
+def answer_of(pieces: Any) -> ToolTurn:
+    """Return the turn of a model that streams these pieces."""
+    chat = Chat(session_key="without a page", model=Streaming(responses=[], pieces=pieces))
+    chat.history.clear()
+    return ended(ToolTurn(HumanMessage("Why?"), chat))
+
+
+@pytest.mark.parametrize(("step", "calls", "most"), [(0, 1, 100), (1, 1, 0), (1000, 1000, 0)])
+def test_calls_without_an_end_end(
+    server: ModelServer, folder: Path, monkeypatch: pytest.MonkeyPatch, step: int, calls: int, most: int
+) -> None:
+    monkeypatch.setitem(read_settings(), "answer_characters", most)
+
+    def piece(first: int) -> AIMessageChunk:
+        chunks = [tool_call_chunk(name="", args="", index=first + number) for number in range(calls)]
+        return AIMessageChunk(content="", tool_call_chunks=chunks)
+
+    turn = answer_of(lambda: map(piece, count(0, step)))
+    assert "reached the limit" in state_of(turn.answer)["ended"]
+    assert steps(turn) == []
+
+
+def test_calls_of_an_old_protocol_are_dropped(server: ModelServer, folder: Path) -> None:
+    calls: Any = iter([[tool_call_chunk(name="pay", args='{"amount": 5}', index=0, id="1")], []])
+    said: Any = ("x", {})  # which cannot be merged
+    old = [AIMessageChunk(content="Hm. ", additional_kwargs={"function_call": each}) for each in said]
+    turn = answer_of(lambda: [*old, AIMessageChunk(content="", tool_call_chunks=next(calls))])
+    assert turn.answer.text == "Hm. Hm. \n\nHm. Hm. "
+    assert runs() == [5]
+
+
+def test_half_a_character_in_a_calls_id_is_replaced() -> None:
+    assert _with_strict_arguments(tool_call_chunk(name="pay", args="{}", id="a\ud83d"))["id"] == "a\ufffd"
 
 
 def test_a_tool_that_takes_too_long_is_ended(server: ModelServer, folder: Path, limits: dict[str, int]) -> None:
@@ -470,12 +541,22 @@ def test_an_edit_counts_at_once(folder: Path) -> None:
         ("\n\nopen('/none')", "line 3, FileNotFoundError"),
         ("def f() -> str:\n    return ''", "line 1, `f` has no docstring"),
         ('def f(a, b: int) -> str:\n    """F."""', "line 1, `f` has no type for a"),
-        ('def f(*, a: "Nothing") -> str:\n    """F."""', "line 1, `f` has a type that cannot be used (NameError)"),
-        ('class A: ...\ndef f(a: A) -> str:\n    """F."""', "line 2, `f` has a type that cannot be used"),
+        ('def f(*, a: "Nothing") -> str:\n    """F."""', "line 1, `f` cannot be offered: NameError: name 'Nothing'"),
+        ('class A: ...\ndef f(a: A) -> str:\n    """F."""', "line 2, `f` cannot be offered: PydanticInvalid"),
         (f'def {"f" * 65}() -> str:\n    """F."""', "has a name that models do not take"),
         ('def f(*a: int) -> str:\n    """F."""', "line 1, `f` takes any number of arguments (a)"),
         ('def pay(a: int) -> str:\n    """F."""', "another file already has pay()"),
         ("\xff", "cannot be read as UTF-8"),
+        ("\nraise KeyboardInterrupt", "line 2, KeyboardInterrupt"),
+        ("import asyncio\nraise asyncio.CancelledError", "line 2, CancelledError"),
+        ("x\0", "null bytes"),
+        ('def f(a: float = float("inf")) -> str:\n    """F."""', "line 1, `f` cannot be offered: ValueError: Out of"),
+        ('def f() -> str:\n    """F \\ud800."""', "line 1, `f` cannot be offered: UnicodeEncodeError"),
+        ('def f() -> str:\n    """F.\n\n    Args:\n        b: B.\n    """', "ValueError: Arg b in docstring not found"),
+        ('def f() -> str:\n    " "', "line 1, `f` has no docstring"),
+        ('def f(a: int, /) -> str:\n    """F."""', "line 1, `f` has a parameter that no model can give"),
+        ('def f(_a: int = 1) -> str:\n    """F."""', "line 1, `f` has a parameter that no model can give"),
+        ('def f(callbacks: int) -> str:\n    """F."""', "line 1, `f` has a parameter that no model can give"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_and_the_others_work(folder: Path, source: str, problem: str) -> None:
@@ -483,18 +564,53 @@ def test_a_file_that_cannot_be_used_is_named_and_the_others_work(folder: Path, s
     tools, (sentence,) = read_tools()
     assert sentence.startswith("tools/worse.py cannot be used: ")
     assert problem in sentence
+    assert "line None" not in sentence
     assert "pay" in tools
 
 
-def test_a_file_that_cannot_be_used_is_run_once_for_each_edit(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    source = f"with open({str(folder / 'runs')!r}, 'a') as file:\n    file.write('x')\nraise OSError"
-    for edit in ("", "\n"):
-        (folder / "worse.py").write_text(source + edit, encoding="utf-8")
-        assert [len(read_tools()[1]) for _ in range(3)] == [1, 1, 1]
-    assert (folder / "runs").read_text() == "xx"
-    assert [record.getMessage() for record in caplog.records] == [
-        f"tools/worse.py cannot be used: line 3, OSError. {FIX}"
-    ] * 2
+def test_what_is_no_plain_function_is_named_and_the_others_work(folder: Path) -> None:
+    source = "from functools import lru_cache, partial\nimport streamlit as st\nfrom langchain_core.tools import tool\n"
+    for name, decorator in (("a", "@lru_cache"), ("b", "@st.cache_data"), ("c", "@tool"), ("_own", "@lru_cache")):
+        source += f'{decorator}\ndef {name}(x: int) -> int:\n    """Do."""\n'
+    source += 'def f(x: int) -> int:\n    """Do."""\nd = partial(f, x=1)\nlength = partial(len)\n'
+    (folder / "cached.py").write_text(source, encoding="utf-8")
+    tools, problems = read_tools()
+    assert problems == [
+        "tools/cached.py cannot offer a, b, c, d: a tool is a plain function, and other names begin with _."
+    ]
+    assert {"f", "pay"} <= tools.keys()
+
+
+def test_a_file_that_cannot_be_used_is_tried_again_and_logged_once(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = f"word = open({str(folder / 'word')!r}).read()\ndef say() -> str:\n" + '    """Say."""\n    return word'
+    (folder / "worse.py").write_text(source, encoding="utf-8")
+    for _ in range(3):
+        assert "say" not in read_tools()[0]
+    problem = f"tools/worse.py cannot be used: line 1, FileNotFoundError. {FIX}."
+    assert [record.getMessage() for record in caplog.records] == [problem]
+    (folder / "word").write_text("hello")
+    assert read_tools()[0]["say"].call() == "hello"
+
+
+SLOW = """
+import pathlib, time
+for _ in range(500):
+    if not pathlib.Path(__file__).with_name("go").exists():
+        time.sleep(0.01)
+pathlib.Path(__file__).with_name("loaded").touch()
+"""
+
+
+def test_a_file_that_loads_slowly_keeps_no_question_from_being_stored(server: ModelServer, folder: Path) -> None:
+    (folder / "slow.py").write_text(SLOW, encoding="utf-8")
+    turn = begin(server)
+    assert [message.text for message in turn._chat.history.messages] == ["Why?", ""]
+    assert not (folder / "loaded").exists()
+    (folder / "go").touch()
+    assert ended(turn).answer.text == "Hello from the model."
+    assert "pay" in server.tools()
 
 
 def test_only_public_functions_of_the_file_are_tools(folder: Path) -> None:
