@@ -13,7 +13,7 @@ from tests.features import FEATURES, take_out
 
 SOURCE = TEMPLATE / "{{cookiecutter.project_slug}}"
 LONG = "A name that is much longer than anybody would ever choose for a chat app, but who knows"
-STORE = 835  # lines of code that the choice of a database may add
+STORE = 855  # lines of code that the choice of a database may add
 ACCOUNTS = 160  # and those that people who sign in add to that
 CASES: dict[str, dict[str, str]] = {
     "default": {},
@@ -95,8 +95,8 @@ def test_the_page_and_the_app_stay_small(provider: str, tmp_path: Path) -> None:
     assert lines_of_code(app / "app.py") <= 20
     assert lines_of_code(app / "page.py") <= 75
     assert lines_of_code(core / "page.py") <= 45
-    assert lines_of_code(*code(app)) <= 2000
-    assert lines_of_code(*code(core)) <= 1495
+    assert lines_of_code(*code(app)) <= 2035
+    assert lines_of_code(*code(core)) <= 1525
 
 
 def test_an_app_with_tools_has_their_files_and_is_not_much_larger() -> None:
@@ -108,10 +108,10 @@ def test_an_app_with_tools_has_their_files_and_is_not_much_larger() -> None:
     core = [path.read_text(encoding="utf-8").casefold() for path in code(without)]
     assert not [word for word in ("steps import", "chat.tool", "bind_tools") if any(word in text for text in core)]
     examples = [*(app / "tools").glob("*.py")]
-    assert lines_of_code(*code(app)) - lines_of_code(*examples) - lines_of_code(*code(without)) <= 590
-    assert lines_of_code(*examples) <= 240
+    assert lines_of_code(*code(app)) - lines_of_code(*examples) - lines_of_code(*code(without)) <= 625
+    assert lines_of_code(*examples) <= 250
     servers = bake(model_provider="openai", tools="files and MCP servers")
-    assert lines_of_code(*code(servers)) - lines_of_code(*code(app)) <= 105
+    assert lines_of_code(*code(servers)) - lines_of_code(*code(app)) <= 115
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -36,10 +36,13 @@ def test_an_edit_costs_nothing_and_is_in_force(tmp_path: Path) -> None:
     installed = install(model_provider="openai")
     app = Path(shutil.copytree(installed, tmp_path / "app", ignore=shutil.ignore_patterns(".venv")))
     (app / ".venv").symlink_to(installed / ".venv")
+    with (app / "server" / "kept.py").open("a", encoding="utf-8") as kept:
+        kept.write("\nprint(file=open('loaded', 'a'))\n")
     with app_tests(installed).ModelServer() as server, running(app, server.environment) as port:
         shown, errors = run_coroutine(chat_and_edit(app, port))
         assert errors == []
         assert shown[1:] == [
             row for n in range(3) for row in [("human", f"Question {n}"), ("ai", "Hello from the model.")]
         ]
+        assert (app / "loaded").read_text() == os.linesep, "server/ goes on"
         assert server.conversation()[0] == ("system", "Prompt 1")

@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 from streamlit import App, config
 
 from chat.errors import ChatError
-from chat.settings import allowed_hosts, read_secrets
+from chat.settings import ROOT, allowed_hosts, read_secrets
 from server.gate import OneEventAtATime
 from server.headers import SecurityHeaders
 from server.lifespan import WarmUp
@@ -18,6 +18,8 @@ try:
     read_secrets()
 except ChatError:  # the page says so; Streamlit does not even start with a file that is no UTF-8
     config.set_option("secrets.files", [])
+# Not loaded anew after an edit of a file: its loop and its gate go on. Here, since Streamlit wants the whole path.
+config.set_option("server.folderWatchBlacklist", [str(ROOT / "server")])
 
 warm_up = WarmUp(
     "server.open_files:raise_limit",

@@ -252,6 +252,8 @@ def _with_strict_arguments(chunk: ToolCallChunk) -> ToolCall:
 def _to_send_back(said: AIMessageChunk, calls: list[ToolCall]) -> AIMessage:
     """Return what the model said as it came, signatures and all; without them where its calls could not be read."""
     read, meant = ([(one["id"], one["name"], one["args"]) for one in each] for each in (said.tool_calls, calls))
+    if thoughts := said.additional_kwargs.get("reasoning_content"):  # which OpenAI's protocol sends back
+        said.additional_kwargs["reasoning_content"] = clean(thoughts)
     if read == meant and clean(said.text) == said.text:
         return cast(AIMessage, message_chunk_to_message(said))
     return AIMessage(clean(said.text), tool_calls=calls)

@@ -23,7 +23,7 @@ from chat.model import build_model
 from chat.session import Chat
 from chat.settings import read_settings
 from chat.steps import Step
-from chat.tool_turn import MAX_CALLS, NO_MORE, ToolTurn, _with_strict_arguments
+from chat.tool_turn import MAX_CALLS, NO_MORE, ToolTurn, _to_send_back, _with_strict_arguments
 from chat.tools import FIX, _load, read_tools
 from tests.model_server import ModelServer, Reply, protocol
 from tests.pages import wait_until
@@ -710,3 +710,8 @@ def test_a_model_that_takes_no_tools_is_offered_none(server: ModelServer, folder
     chat.history.clear()
     ended(ToolTurn(HumanMessage("Why?"), chat))
     assert server.tools() == []
+
+
+def test_halves_of_characters_in_a_thought_that_is_sent_back_are_joined_or_replaced() -> None:
+    said = AIMessageChunk(content="", additional_kwargs={"reasoning_content": "\ud83d\ude00 \ud83d"})
+    assert _to_send_back(said, []).additional_kwargs["reasoning_content"] == "\U0001f600 \ufffd"
