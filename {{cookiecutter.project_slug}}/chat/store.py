@@ -413,6 +413,7 @@ def chats(owner: str, text: str = "") -> list[tuple[str, str, float | None]]:
     """
     mine = "SELECT id, name, first, deleted FROM conversation WHERE owner = :owner AND deleted"
     said = "SELECT 1 FROM message WHERE conversation = id AND shown AND message.text LIKE :text ESCAPE '~'"
+    said += " LIMIT 1 OFFSET 0"  # else PostgreSQL may look through everybody's messages first
     hit = f"AND (conversation.text LIKE :text ESCAPE '~' OR EXISTS ({said}))" if text else ""
     pattern = re.sub("([~%_])", r"~\1", _folded(text))
     values = {"owner": owner, "text": f"%{pattern}%", "since": time.time() - UNDO_SECONDS, "most": LISTED}

@@ -33,7 +33,18 @@ from chat.servers import problems_with_servers, server_tools
 #% endif
 from chat.session import Chat
 from chat.steps import MAX_DRAWN, MAY_RUN, SHOWN_CHARACTERS, Step, as_code, is_open, unfold
-from chat.tools import MAX_CHARACTERS, clean_data, cut, in_thread, problem_of, read_tools, safe_name, shown, told
+from chat.tools import (
+    MAX_CHARACTERS,
+    clean_data,
+    cut,
+    in_thread,
+    problem_of,
+    read_tools,
+    safe_name,
+    shown,
+    told,
+    tools_as_read,
+)
 from chat.turn import Turn
 from server.loop import loop
 
@@ -84,7 +95,7 @@ class ToolTurn(Turn):
 
     async def _answer(self) -> None:
         if self._takes_tools:  # in a thread: a file may take long to load, and neither pages nor the loop wait for it
-            self._tools, self._problems = await in_thread(read_tools)
+            self._tools, self._problems = tools_as_read() or await in_thread(read_tools)
             self._takes_tools = bool(self._tools or self._chat.settings.get("servers"))
         await super()._answer()
 

@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import math
+import os
 import re
 import sys
 import threading
@@ -43,6 +44,7 @@ LATE_SECONDS = 0.2  # an `async def` that keeps everybody's answers waiting for 
 
 Returned = TypeVar("Returned")
 _lock = threading.Lock()
+_latest: dict[tuple[Any, ...], tuple[dict[str, "Tool"], list[str]]] = {}
 _warn_once = lru_cache(maxsize=100)(logging.getLogger(__name__).warning)
 
 
@@ -92,10 +94,22 @@ class Tool:
             raise RuntimeError("the tool ended itself") from error
 
 
+def tools_as_read() -> tuple[dict[str, Tool], list[str]] | None:
+    """Return what `read_tools` has returned last, if nothing has changed since and it had no problem."""
+    return _latest.get(_stamp())
+
+
+def _stamp() -> tuple[Any, ...]:
+    with suppress(OSError), os.scandir(FOLDER) as entries:
+        found = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".py")]
+        return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))
+    return ()
+
+
 def read_tools() -> tuple[dict[str, Tool], list[str]]:
     """Return the tools by name, and a sentence for each file that cannot be used. It may take long to load one."""
     tools: dict[str, Tool] = {}
-    problems = []
+    problems, stamp = [], _stamp()
     for file in sorted(FOLDER.glob("[!_.]*.py")):
         try:
             source = file.read_text(encoding="utf-8")
@@ -112,6 +126,9 @@ def read_tools() -> tuple[dict[str, Tool], list[str]]:
             problems.append(f"tools/{file.name} cannot be used: {problem}.")
     for problem in problems:
         _warn_once(problem)
+    _latest.clear()
+    if not problems:  # else what a file lacked may be there at the next question
+        _latest[stamp] = tools, problems
     return tools, problems
 
 
