@@ -32,7 +32,7 @@ from servers import Process, Way, behind_a_proxy, has_proxy, model_server, runni
 
 Numbers = dict[str, float]  # what is measured, with its unit -> the value
 TYPING_SECONDS = 2  # between a fresh page and the first question
-KEPT_SECONDS = 125  # Streamlit by itself keeps a lost session for 2 minutes; the app keeps it longer, so that one comes back
+KEPT_SECONDS = 125  # Streamlit by itself keeps a lost session for 2 minutes; the app keeps it longer
 TURNS_OF_A_VISIT = 5
 WAVES = 3
 

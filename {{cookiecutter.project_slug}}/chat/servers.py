@@ -89,16 +89,18 @@ class _Server:
 
     async def _call(self, tool_name: str, /, **arguments: Any) -> Any:
         mcp: Any = import_module("mcp")
+        client = self._client
         try:
-            result = await self._client.call_tool(tool_name, arguments)
+            result = await client.call_tool(tool_name, arguments)
         except mcp.MCPError as error:
             if error.error.code == -32000 or "session" in error.error.message.lower():
                 try:
-                    await self._client.list_tools(cache_mode="bypass")  # it may have meant this call alone
-                except mcp.MCPError:
-                    # The connection is closed, or the server no longer knows the session: another is opened.
-                    self.known.clear()
-                    self._lost.set()
+                    await client.list_tools(cache_mode="bypass")  # it may have meant this call alone
+                except Exception:
+                    # The connection is closed, or the server no longer knows the session: another is opened, once.
+                    if client is self._client:
+                        self.known.clear()
+                        self._lost.set()
             raise
         said = "\n".join(map(_text, filter(lambda block: block.type != "image", result.content)))
         if not said and result.structured_content is not None:

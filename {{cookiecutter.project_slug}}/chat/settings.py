@@ -47,7 +47,8 @@ def _parse(text: str) -> dict[str, Any]:
     tables = [(name, table) for name, table in settings.items() if isinstance(table, dict)]
     values = settings | {f"{name}.{entry}": value for name, table in tables for entry, value in table.items()}
     wrong = [name for name, kind in EXPECTED.items() if not _is(values.get(name), kind)]
-    wrong += ["session_key"] * str(values.get("session_key") or "app.").startswith(("app.", "$$"))  # ours, Streamlit's
+    taken = str(values.get("session_key", "missing") or "app.").startswith(("app.", "$$"))  # by us, by Streamlit
+    wrong += ["session_key"] * taken
     if wrong := wrong + [name for name in TABLES if not isinstance(values.get(name, {}), dict)]:
         raise ChatError(f"settings.toml has missing or wrong values: {', '.join(wrong)}. Fix them, then try again.")
     return settings

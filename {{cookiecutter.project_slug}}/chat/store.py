@@ -495,7 +495,7 @@ def _to_columns(one: BaseMessage, files: dict[str, str]) -> dict[str, Any]:
 
 
 def _folded(text: str) -> str:
-    """Return a text as the search has it: without its case and accents, however they are encoded."""
+    """Return a text as it is searched: without case and accents, however they are encoded."""
     if text.isascii():
         return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold())

@@ -49,7 +49,7 @@ from chat.turn import Turn
 from server.loop import loop
 
 MAX_CALLS = 20  # of one request: each may take a thread
-PIECES = 500  # of an answer, kept until it is known whether there are calls in them; with more calls, it has no end
+PIECES = 500  # of an answer, kept until it is known whether there are calls in them; more calls than that have no end
 NO_JSON = "(no JSON)"  # what arguments that are none stand under
 NO_MORE = "Not called: these were too many calls for one answer. Answer with what you have."
 NO_END = "The answer ends here: it has reached the limit of tool calls (tools.rounds in settings.toml)."
@@ -94,7 +94,8 @@ class ToolTurn(Turn):
         return [each for message in messages for each in unfold(message)] if self._takes_tools else messages
 
     async def _answer(self) -> None:
-        if self._takes_tools:  # in a thread: a file may take long to load, and neither pages nor the loop wait for it
+        # In a thread: a file may take long to load, and neither pages nor the loop wait for it.
+        if self._takes_tools and self._chat.model and not self._problem:
             self._tools, self._problems = tools_as_read() or await in_thread(read_tools)
             self._takes_tools = bool(self._tools or self._chat.settings.get("servers"))
         await super()._answer()
@@ -165,7 +166,7 @@ class ToolTurn(Turn):
 
     def _grow(self, chunk: AIMessageChunk) -> None:
         if self._tools:
-            chunk.additional_kwargs.pop("function_call", None)  # an old protocol's: it is not made, and may have no end
+            chunk.additional_kwargs.pop("function_call", None)  # an old protocol's, never called, which may have no end
             self._pieces.append(chunk)
             calls = chunk.tool_call_chunks  # which may have no end, nor their number
             self._chars_before += sum(max(1, len(piece["name"] or "") + len(piece["args"] or "")) for piece in calls)

@@ -40,11 +40,12 @@ ANCHOR = r"#passage-[a-z0-9-]{1,40}"
 MAX_CHARACTERS = 20_000  # of a result, for the model and on the page
 NOTE_OF_CUT = 50  # characters, at most: what has been cut is not cut again
 FIX = "Fix it, and your next question will use it"
+TRIED_AGAIN_AFTER = 10  # seconds: a file that could not be loaded, though nobody has edited it
 LATE_SECONDS = 0.2  # an `async def` that keeps everybody's answers waiting for so long is named in the log
 
 Returned = TypeVar("Returned")
 _lock = threading.Lock()
-_latest: dict[tuple[Any, ...], tuple[dict[str, "Tool"], list[str]]] = {}
+_latest: dict[tuple[Any, ...], tuple[float, dict[str, "Tool"], list[str]]] = {}
 _warn_once = lru_cache(maxsize=100)(logging.getLogger(__name__).warning)
 
 
@@ -95,15 +96,19 @@ class Tool:
 
 
 def tools_as_read() -> tuple[dict[str, Tool], list[str]] | None:
-    """Return what `read_tools` has returned last, if nothing has changed since and it had no problem."""
-    return _latest.get(_stamp())
+    """Return what `read_tools` has returned last, if no file has changed since."""
+    begun, tools, problems = _latest.get(_stamp(), (0.0, {}, ["not read"]))
+    return (tools, problems) if not problems or time.monotonic() < begun + TRIED_AGAIN_AFTER else None
 
 
 def _stamp() -> tuple[Any, ...]:
-    with suppress(OSError), os.scandir(FOLDER) as entries:
-        found = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".py")]
+    """Return what changes with the files; a new one each time if they cannot be looked at."""
+    try:
+        with os.scandir(FOLDER) as entries:
+            found = [(one.name, one.stat()) for one in entries if one.name.endswith(".py") and one.name[0] not in "_."]
         return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))
-    return ()
+    except OSError:
+        return (object(),)
 
 
 def read_tools() -> tuple[dict[str, Tool], list[str]]:
@@ -119,7 +124,7 @@ def read_tools() -> tuple[dict[str, Tool], list[str]]:
                 raise ToolError(f"another file already has {taken[0]}(). {FIX}")
             tools |= {tool.name: tool for tool in found}
             if others:
-                said = f"cannot offer {', '.join(others)}: a tool is a plain function, and other names begin with _."
+                said = f"cannot offer {', '.join(others)}: a tool is a plain function, other names begin with _."
                 problems.append(f"tools/{file.name} {said}")
         except (ToolError, OSError, ValueError) as error:
             problem = error if isinstance(error, ToolError) else f"it cannot be read as UTF-8. {FIX}"
@@ -127,14 +132,13 @@ def read_tools() -> tuple[dict[str, Tool], list[str]]:
     for problem in problems:
         _warn_once(problem)
     _latest.clear()
-    if not problems:  # else what a file lacked may be there at the next question
-        _latest[stamp] = tools, problems
+    _latest[stamp] = time.monotonic(), tools, problems
     return tools, problems
 
 
 @lru_cache(maxsize=100)  # keeps no failure: what a file lacked may be there by now
 def _load(name: str, source: str) -> tuple[list[Tool], list[str]]:
-    """Run a file, and return its tools, and the names of what may be meant as one.
+    """Run a file, and return its tools, and the names of objects that may have been meant as tools.
 
     By its text: Python's own cache misses a quick edit.
 
@@ -154,7 +158,7 @@ def _load(name: str, source: str) -> tuple[list[Tool], list[str]]:
         return [_tool(function, bool(getattr(module, "ASK_FIRST", False))) for function in own], others
     except ToolError as error:
         raise ToolError(f"{error}. {FIX}") from None
-    except BaseException as error:  # it is not the app that a file ends
+    except BaseException as error:  # a file must not end the app
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         # Of another error's text, nobody knows what is in it.
@@ -167,7 +171,7 @@ def _load(name: str, source: str) -> tuple[list[Tool], list[str]]:
 
 
 def _wrapped(value: Any) -> Any:
-    """Return the function in what is none itself: a partial, LangChain's tool, what a decorator of a cache made."""
+    """Return the function in what is none itself: a partial, LangChain's tool, a function wrapped by a cache."""
     inside = {} if isinstance(value, FunctionType | type) else getattr(value, "__dict__", {})
     inner = inside.get("__wrapped__") or inside.get("func") or inside.get("coroutine")
     return value.func if isinstance(value, partial) else inner
@@ -193,7 +197,7 @@ def _tool(function: FunctionType, asks_first: bool) -> Tool:
         said = str(error).partition("\n")[0]
         raise ToolError(f"{where} cannot be offered: {type(error).__name__}: {said}") from error
     if tool.schema["function"]["parameters"]["properties"].keys() != {each.name for each in parameters}:
-        raise ToolError(f"{where} has a parameter that no model can give: one before a /, or _x, or callbacks")
+        raise ToolError(f"{where} has a parameter that no model can give: before a /, with a _ in front, or callbacks")
     return tool
 
 

@@ -281,7 +281,6 @@ def ask(chat: Chat, to_block: Callable[[Any], dict[str, Any]] = dict) -> None:
     text, files = (typed, []) if isinstance(typed, str) else (typed.text, typed.files)
     if not text.strip() and not files:
         return
-    chat.history.refresh()  # there may be more in it by now, from another tab
     text = text if text.strip() else ", ".join(file.name for file in files)
     blocks, problems = [], []
     for file in files:
@@ -301,10 +300,9 @@ def start(question: HumanMessage, chat: Chat, problem: ChatError | None = None) 
         chat: Where and how to ask.
         problem: Says why the question cannot be sent; it stays on the page, to be edited.
     """
-    if chat.history.problem:  # what is there may not have been read yet
-        chat.history.refresh()
-    if turn := running_turn(chat.history):
+    if turn := running_turn(chat.history):  # not one that only another tab shows
         turn.stop()
+    chat.history.refresh()  # another tab may have said more, or deleted it
     most = chat.settings["questions_per_minute"]
     if most and sum(time.monotonic() - turn.begun < 60 for turn in turns_of_session()) >= most:
         said = f"You have reached the limit of {most} questions a minute: wait a minute, then try again."

@@ -44,7 +44,7 @@ class MessagesAsTheyAre:
             choice["delta"] = (choice.get("delta") or {}) | {"role": "assistant"}
             #% if cookiecutter.tools != "none"
             for call in choice["delta"].get("tool_calls") or []:
-                if (said := call.get("function")) and not isinstance(said.get("arguments") or "", str):
+                if (said := call.get("function")) and not isinstance(said.get("arguments"), str | None):
                     said["arguments"] = json.dumps(said["arguments"])
             #% endif
         piece = super()._convert_chunk_to_generation_chunk(chunk, *args, **kwargs)  # ty: ignore[missing-attribute]

@@ -44,7 +44,7 @@ class _Session:
     def __init__(self) -> None:
         self.over = asyncio.Event()  # set while no run is in progress
         self.over.set()
-        self.begun = asyncio.Event()  # set while no run that was asked for has yet to begin
+        self.begun = asyncio.Event()  # cleared from the request for a run until it begins
         self.begun.set()
         self.drawn = False  # whether a run has begun
         self.loop = asyncio.get_running_loop()
@@ -169,7 +169,7 @@ class _Connection:
         self._gone = asyncio.Event()  # set when it has ended
         self._replaced = asyncio.Event()  # set when the browser is back with another
         self._closing: asyncio.Task[None] | None = None
-        self._answered = asyncio.Event()  # set while Streamlit owes no place for a file and is making none
+        self._answered = asyncio.Event()  # set while no request for a file, or for where one goes, is pending
         self._answered.set()
 
     async def pass_through(self, app: Callable[[Receive, Send], Awaitable[None]]) -> None:
@@ -213,8 +213,8 @@ class _Connection:
         if message["type"] == "websocket.disconnect":
             await self._end()
         elif event.HasField("rerun_script"):
-            await _patiently(self._answered)  # a run that begins drops what was not sent yet
             await self._session.rest()
+            await _patiently(self._answered)  # when a run begins, Streamlit drops whatever it has not sent
             self._session.over.clear()
             self._session.begun.clear()
             if first and await self._goes_before_its_turn():

@@ -19,6 +19,6 @@ def keep(name: str, make: Callable[[], Thing]) -> Thing:
 
 
 def drop(name: str) -> None:
-    """Keep it no longer."""
+    """Stop keeping it."""
     with _lock:
         _kept.pop(name, None)

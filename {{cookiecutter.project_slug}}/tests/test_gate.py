@@ -291,7 +291,7 @@ def test_a_browsers_files_are_made_one_after_the_other() -> None:
     asyncio.run(connect(streamlit, [sent(asked), sent(asked)]))
 
 
-def test_no_run_begins_between_a_files_place_that_is_asked_for_and_the_answer() -> None:
+def test_no_run_begins_while_an_upload_address_is_pending() -> None:
     """Streamlit drops what it has not sent yet when a run begins: the browser would wait for ever."""
     upload = BackMsg()
     upload.file_urls_request.file_names.append("notes.txt")

@@ -576,7 +576,7 @@ def test_what_is_no_plain_function_is_named_and_the_others_work(folder: Path) ->
     (folder / "cached.py").write_text(source, encoding="utf-8")
     tools, problems = read_tools()
     assert problems == [
-        "tools/cached.py cannot offer a, b, c, d: a tool is a plain function, and other names begin with _."
+        "tools/cached.py cannot offer a, b, c, d: a tool is a plain function, other names begin with _."
     ]
     assert {"f", "pay"} <= tools.keys()
 
@@ -715,3 +715,20 @@ def test_a_model_that_takes_no_tools_is_offered_none(server: ModelServer, folder
 def test_halves_of_characters_in_a_thought_that_is_sent_back_are_joined_or_replaced() -> None:
     said = AIMessageChunk(content="", additional_kwargs={"reasoning_content": "\ud83d\ude00 \ud83d"})
     assert _to_send_back(said, []).additional_kwargs["reasoning_content"] == "\U0001f600 \ufffd"
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer")  # OpenAI's client expects a text
+@pytest.mark.parametrize("arguments", [{}, {"time_zone": "UTC"}])
+def test_arguments_may_come_as_an_object(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, str]
+) -> None:
+    ours = pytest.importorskip("providers.openai").MessagesAsTheyAre
+    model: Any = build_model(read_settings(), server.key)
+    if not isinstance(model, ours) or protocol.__name__ != "tests.protocols.openai":
+        pytest.skip("this model goes another way")
+    call = {"index": 0, "id": "1", "type": "function", "function": {"name": "clock", "arguments": arguments}}
+    delta = {"role": "assistant", "tool_calls": [call]}
+    said = protocol.event({"index": 0, "delta": delta, "finish_reason": "tool_calls"}) + b"data: [DONE]\n\n"
+    monkeypatch.setattr(protocol, "stream", lambda *_: iter([said]))
+    chunks = list(model.stream([HumanMessage("How late is it?")]))
+    assert [call["args"] for chunk in chunks for call in chunk.tool_calls] == [arguments]

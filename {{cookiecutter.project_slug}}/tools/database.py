@@ -156,7 +156,7 @@ def _ask_sqlite(sql: str, tables: bytes) -> sqlite3.Cursor:
 
 def _ask_postgres(sql: str, most: int) -> Any:
     psycopg: Any = import_module("psycopg")
-    if not re.match(r"(?is)(\s|\(|--[^\n]*\n|/\*.*?\*/)*+(SELECT|WITH|VALUES|TABLE)\b", sql):
+    if not re.match(r"(?is)(\s|\(|--[^\r\n]*[\r\n]|/\*.*?\*/)*+(SELECT|WITH|VALUES|TABLE)\b", sql):
         raise ValueError("only SELECT statements are allowed")
     limits = f"-c statement_timeout={SECONDS * 1000} -c default_transaction_read_only=on"
     try:
