@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from glob import escape
 
 from starlette.middleware import Middleware
 from streamlit import App, config
@@ -20,7 +19,7 @@ try:
 except ChatError:  # the page says so; Streamlit does not even start with a file that is no UTF-8
     config.set_option("secrets.files", [])
 # Not loaded anew after an edit, so that its loop and its gate go on. Here, since Streamlit needs the whole path.
-config.set_option("server.folderWatchBlacklist", [escape(str(ROOT / "server"))])
+config.set_option("server.folderWatchBlacklist", [str(ROOT / "server")])
 
 warm_up = WarmUp(
     "server.open_files:raise_limit",

@@ -1,7 +1,5 @@
 """The app: what stands between a browser and the page. `streamlit run app.py` starts it."""
 
-from glob import escape
-
 from starlette.middleware import Middleware
 from streamlit import App, config
 
@@ -17,7 +15,7 @@ try:
 except ChatError:  # the page says so; Streamlit does not even start with a file that is no UTF-8
     config.set_option("secrets.files", [])
 # Not loaded anew after an edit, so that its loop and its gate go on. Here, since Streamlit needs the whole path.
-config.set_option("server.folderWatchBlacklist", [escape(str(ROOT / "server"))])
+config.set_option("server.folderWatchBlacklist", [str(ROOT / "server")])
 
 warm_up = WarmUp("server.open_files:raise_limit", "chat.turn", "chat.files", "chat.markdown", "chat.session:prepare")
 app = App(
