@@ -14,7 +14,7 @@ try:
     read_secrets()
 except ChatError:  # the page says so; Streamlit does not even start with a file that is no UTF-8
     config.set_option("secrets.files", [])
-# Not loaded anew after an edit, so that its loop and its gate go on. Here, since Streamlit needs the whole path.
+# After an edit, server/ is not reloaded: its loop and its gate go on. Set here because Streamlit needs the full path.
 config.set_option("server.folderWatchBlacklist", [str(ROOT / "server")])
 
 warm_up = WarmUp("server.open_files:raise_limit", "chat.turn", "chat.files", "chat.markdown", "chat.session:prepare")

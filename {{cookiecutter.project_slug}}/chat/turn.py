@@ -145,8 +145,8 @@ class Turn:
             async with asyncio.timeout(self._chat.settings["answer_minutes"] * 60 or None) as self._deadline:
                 await self._answer()
         except Exception as error:
-            said = type(error).__name__, errors.status_of(error) or ""  # its text may hold a key
-            logging.getLogger(__name__).warning("No answer: %s %s", *said)
+            what = f"{type(error).__name__} {errors.status_of(error) or ''}".strip()  # its text may hold a key
+            logging.getLogger(__name__).warning("No answer: %s", what)
             if self._deadline.expired() and self._length():
                 self._end("complete", ended=LIMIT_REACHED)
             self._end("failed", **self._failure(error))

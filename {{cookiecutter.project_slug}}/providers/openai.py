@@ -49,7 +49,7 @@ class MessagesAsTheyAre:
             #% endif
         piece = super()._convert_chunk_to_generation_chunk(chunk, *args, **kwargs)  # ty: ignore[missing-attribute]
         for choice in (chunk.get("choices") or []) if piece else []:
-            said = choice.get("delta") or {}
+            said = choice["delta"]
             # The names of DeepSeek, llama.cpp and others, and of vLLM and OpenRouter.
             if isinstance(thoughts := said.get("reasoning_content") or said.get("reasoning"), str):
                 piece.message.additional_kwargs["reasoning_content"] = thoughts
