@@ -11,6 +11,7 @@ itself took: the processor share of the load generator (this process) and of the
 import argparse
 import asyncio
 import json
+import math
 import os
 import platform
 import re
@@ -279,7 +280,8 @@ def table(results: dict[str, dict[str, list[float]]], names: list[str]) -> str:
     lines.append("|---" * (1 + len(names) + len(others)) + "|")
     for label, of in results.items():
         ratios = [
-            [a / b for a, b in zip(of["the app"], of[other], strict=True)] if of[other] else [] for other in others
+            [a / b if b else math.nan for a, b in zip(of["the app"], of[other], strict=True)] if of[other] else []
+            for other in others
         ]
         lines.append("| " + " | ".join([label, *map(_cell, [of[name] for name in names] + ratios)]) + " |")
     return "\n".join(lines)

@@ -72,6 +72,7 @@ class User:
             create_connection=_Connection,
             subprotocols=protocols,
             max_size=None,
+            open_timeout=PATIENCE_SECONDS,
             ping_interval=None,
             proxy=None,
         )

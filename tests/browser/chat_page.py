@@ -56,6 +56,7 @@ class ChatPage:
 
     def send(self) -> None:
         """Send what has been typed: by Enter, or on a touch screen, where that is a new line, by the button."""
+        expect(self.button("Send message")).to_be_enabled()  # a file has arrived, or never will
         if self.page.evaluate("matchMedia('(pointer: coarse)').matches"):
             self.button("Send message").click()
         else:
