@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import PROVIDERS, QUESTIONS
+from tests.baking import PROVIDERS, QUESTIONS, install
 from tests.providers_table import PATH, passed_in_docs, with_table
 
 PASSED: dict[str, int] = {}
@@ -55,6 +55,19 @@ def some_providers(week: int | None = None) -> list[str]:
     most_used, others = PROVIDERS[:3], PROVIDERS[3:]
     week = datetime.now(UTC).isocalendar().week if week is None else week
     return [*most_used, *others[week % 4 :: 4]]
+
+
+@pytest.fixture
+def in_full(installed_provider: str, request: pytest.FixtureRequest) -> bool:
+    """Whether all of a provider's app is tested, or only what the provider makes a difference to."""
+    return installed_provider == "openai" or request.config.getoption("--all-providers")
+
+
+@pytest.fixture
+def provider_app(installed_provider: str, in_full: bool) -> Path:
+    """Install a provider's app: in full without tools, else with them, since a provider makes a difference to those."""
+    tools = "none" if in_full or installed_provider == "local" else "files"  # the built-in model calls none
+    return install(model_provider=installed_provider, tools=tools)
 
 
 @pytest.fixture(scope="session")

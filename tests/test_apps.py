@@ -17,21 +17,21 @@ from tests.providers_table import passed_in_docs, with_table
 # What a provider's client and server make a difference to, and what a database does. The rest is tested with openai's.
 OF_PROVIDER = ("attachments", "context", "errors", "key", "local", "models", "smoke", "thinking", "turn", "usage")
 OF_TOOLS = ("tools", "steps")
+# What neither accounts nor tools change: openai's own app is tested with it.
+OF_NEITHER = ("accessibility", "copying", "errors", "feedback", "files", "gate", "guide", "headers", "key", "lifespan")
+OF_NEITHER += ("markdown", "models", "openai_client", "starters", "tracing")
 OF_DATABASE = ("console", "conversations", "everything", "keeping", "session", "smoke", "store", "versions", "visitor")
 
 
 @pytest.mark.installs
 def test_an_installed_app_passes_its_own_checks(
-    installed_provider: str, record_property: Any, request: pytest.FixtureRequest
+    installed_provider: str, in_full: bool, provider_app: Path, record_property: Any
 ) -> None:
-    in_full = installed_provider == "openai" or request.config.getoption("--all-providers")
-    tools = "none" if in_full or installed_provider == "local" else "files"  # the built-in model calls none
-    app = install(model_provider=installed_provider, tools=tools)
-    assert (app / "uv.lock").is_file()
+    assert (provider_app / "uv.lock").is_file()
     if not in_full:
-        check(app, *OF_PROVIDER, *OF_TOOLS)
+        check(provider_app, *OF_PROVIDER, *OF_TOOLS)
         return
-    passed = check(app)
+    passed = check(provider_app)
     record_property("passed", (installed_provider, passed))
     assert passed >= passed_in_docs().get(installed_provider, 0), "fewer than docs/providers.md says"
 
@@ -42,8 +42,11 @@ def test_an_app_with_a_database_passes_its_own_checks() -> None:
 
 
 @pytest.mark.installs
-def test_an_app_with_accounts_and_tools_passes_its_own_checks() -> None:
-    check(install(model_provider="openai", conversations="accounts", tools="files and MCP servers"))
+def test_an_app_with_accounts_and_tools_passes_its_own_checks(request: pytest.FixtureRequest) -> None:
+    app = install(model_provider="openai", conversations="accounts", tools="files and MCP servers")
+    tests = {file.stem.removeprefix("test_") for file in (app / "tests").glob("test_*.py")}
+    assert {*OF_NEITHER} < tests
+    check(app, *sorted(tests if request.config.getoption("--all-providers") else tests - {*OF_NEITHER}))
 
 
 def check(app: Path, *tests: str) -> int:
@@ -59,12 +62,12 @@ def check(app: Path, *tests: str) -> int:
 @pytest.mark.skipif(os.name == "nt", reason="a symbolic link needs rights on Windows: run it on Linux or macOS")
 @pytest.mark.installs
 def test_every_providers_model_can_call_tools(
-    installed_provider: str, tmp_path: Path, request: pytest.FixtureRequest
+    installed_provider: str, provider_app: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     if installed_provider == "local" or not request.config.getoption("--all-providers"):
         pytest.skip("the built-in model calls none; the others' tests are above, if theirs is not the app in full")
     app = Path(shutil.copytree(bake(model_provider=installed_provider, tools="files"), tmp_path / "app"))
-    (app / ".venv").symlink_to(install(model_provider=installed_provider) / ".venv", target_is_directory=True)
+    (app / ".venv").symlink_to(provider_app / ".venv", target_is_directory=True)
     run(UV, "run", "--no-sync", "pytest", "-q", *(f"tests/test_{name}.py" for name in OF_TOOLS), cwd=app)
 
 

@@ -9,7 +9,9 @@ from tests.baking import REPOSITORY, run
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the benchmark reads /proc: run it on Linux")
 @pytest.mark.installs
-def test_the_benchmark_of_chats_measures_an_app_beside_a_plain_one() -> None:
+def test_the_benchmark_of_chats_measures_an_app_beside_a_plain_one(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--all-providers"):
+        pytest.skip("what no user runs is for the long run: --all-providers")
     script = REPOSITORY / "benchmarks" / "chats.py"
     few = ("--rounds", "1", "--users", "2", "--only", "turns", "--ways", "app,plain")
     table = run(sys.executable, script, *few, cwd=REPOSITORY).stdout

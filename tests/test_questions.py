@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.baking import PROVIDERS, QUESTIONS, TEMPLATE, bake, install
+from tests.baking import PROVIDERS, QUESTIONS, TEMPLATE, bake
 
 APP = TEMPLATE / "{{cookiecutter.project_slug}}"
 ASKED = [name for name in QUESTIONS if not name.startswith("_")]
@@ -105,12 +105,11 @@ def profiles(app: Path, package: str) -> dict[str, Any]:
 
 
 @pytest.mark.installs
-def test_a_default_model_is_real(installed_provider: str) -> None:
+def test_a_default_model_is_real(installed_provider: str, provider_app: Path) -> None:
     row = QUESTIONS["_providers"][installed_provider]
-    app = install(model_provider=installed_provider)
     if not row["key_page"] and not row["setup"]:
         pytest.skip("what a server of one's own has, nobody lists")
-    known = profiles(app, row["packages"][0].split(">")[0])
+    known = profiles(provider_app, row["packages"][0].split(">")[0])
     current = {name for name, it in known.items() if it.get("text_outputs") and it.get("status") != "deprecated"}
     if not current:
         pytest.skip("the package brings no list of the provider's current models")
