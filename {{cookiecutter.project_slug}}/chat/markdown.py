@@ -15,19 +15,24 @@ MATH = {
     # \(…\)
     "round": r"\\\( (?!\s*\\\)) (?: \\\\ | \\(?![()]) | [^\\`] )++ \\\)",
     # $…$ with a command of TeX's in it, wherever it stands
-    "tex": r"(?=\$[^$`\\]*\\[a-zA-Z{|,]) \$(?![\s$]) (?:\\.|[^\\$`])++ (?<!\s)\$",
-    # other $…$, but for prices ($5 or $10, US$5, 5$) and variables ($HOME/$USER)
-    "dollar": r"(?<![a-zA-Z0-9]) (?!\$\d[^\s$]*\s[^$]*?[^\W\d_]{2}) \$(?![\s$]) (?:\\.|[^\\$`\n])++ (?<!\s)\$"
+    "tex": r"(?=\$[^$`\\]*\\[a-zA-Z{|,]) (?: \$(?![\s$]) (?:\\.|[^\\$`])++ (?<!\s)\$"
+    r" | \$\ (?![\s$]) (?:\\.|[^\\$`\n])++ (?<=\S\ )\$(?!\d) )",  # … or with a space at both ends
+    # other $…$, but for prices ($5 or $10, US$5, 5$; also where no spaces are written), variables ($HOME/$USER) and the
+    # mere sign ("$", $/kg)
+    "dollar": r"(?<![a-zA-Z0-9]) (?!\$\d[^\s$]*\s[^$]*?[^\W\d_]{2})"
+    r" (?!\$\d[^$`\\\n]*[\u0590-\u1fff\u2e80-\uffee]) \$(?![\s$)\]}\"'/*,;:]) (?:\\.|[^\\$`\n])++ (?<![\s(\"/])\$"
     r"(?![\d{]) (?: (?<![^\w)\]}'!]\$) | (?![a-zA-Z_]) )",
     # \[…\], $$…$$ and \begin{align}…\end{align}
     "square": r"\\\[ (?!\s*\\\]) (?: \\\\ | \\(?![\[\]]) | [^\\`] )++ \\\]",
-    "dollars": r"(?<!\$)\$\$ (?!\$|\s*\$\$) (?: \\. | [^\\$`] | \$(?!\$) )++ \$\$(?!\$)",
+    # … but for levels of price: "($$)", "cheap: $$, dear: $$", a table's cells, the ends of lines
+    "dollars": r"(?<!\$)\$\$ (?! \$ | \s*\$\$ | [)\]\"',;:*] | [ \t]*\|"
+    r" | \s(?=[^$]*?[^\W\d_]{2})[^$\\^_=+<>\d]*+(?<=[ \t])\$\$) (?: \\. | [^\\$`] | \$(?!\$) )++ \$\$(?!\$)",
     "environment": r"\\begin\{(?P<kind>(?:equation|align|gather)\*?)\}"
     r"(?: [^\\`] | \\(?! begin\{(?:equation|align|gather)\b | end\{(?P=kind)\} ) )*+ \\end\{(?P=kind)\}",
     # what is not closed yet, in an answer that grows; in no formula is a blank line
     "begun": rf"(?: \\\( (?: \\\\ | \\(?![()]) | [^\\`\n] | {LINE} )*+"
     rf"| \\\[ (?: \\\\ | \\(?![\[\]]) | [^\\`\n] | {LINE} )*+"
-    rf"| \$\$ (?: \\. | [^\\$`\n] | \$(?!\$) | {LINE} )*+"
+    rf"| \$\$ (?![)\]\"',;:*]|[ \t]*[|\uffff]) (?: \\. | [^\\$`\n] | \$(?!\$) | {LINE} )*+"
     r"| \\begin\{(?:equation|align|gather)\b (?: \\(?!begin\{(?:equation|align|gather)\b)"
     rf" | [^\\`\n] | {LINE} )*+ ) (?<=\uffff)\Z",
 }
@@ -50,6 +55,7 @@ CODES = {
     "escaped_colon": (r"\\: (?=[\w+-])", "&#58;:small[]"),
     # Arrows and signs; math and ~…~ where none was meant.
     "sign": (r"(?<![-\w<=>~]) (?:->|<-|--|[<>]=) (?![-\w<=>~])", "{0[0]}:small[]{0[1]}"),
+    "dressed_sign": (r"(?:\\[-<>] | &[lg]t;) (?=[-=>]) | - (?=\\>|&gt;)", "{0}:small[]"),
     "about": (r"(?<![-\w<=>~]) ~= (?![-\w<=>~])", "\\~:small[]="),
     "arrow": (r"(?<![-\w<=>~]) <-> (?![-\w<=>~])", "<:small[]-:small[]>"),
     "escaped": (r"\$ | (?<![~/])~(?!~)", "\\{0}"),
@@ -70,7 +76,7 @@ CODES = {
 }
 PATTERNS = MATH | {name: pattern for name, (pattern, _) in CODES.items()}
 OWN = re.compile("|".join(f"(?P<{name}>{PATTERNS[name]})" for name in PATTERNS), re.VERBOSE | re.DOTALL)
-FENCE_AT_END = re.compile(r"(?:\A|(?<=\n))[ >\t]*(?:```|~~~)[^\n`]*\n?\Z")
+FENCE_AT_END = re.compile(r"(?:\A|(?<=\n))[ >\t]*(?:(?:```|~~~)[^\n`]*\n?|[-=]+[ \t]*)\Z")
 
 
 def plain(text: str) -> str:
@@ -133,7 +139,9 @@ def _block(token: Token, texts: list[str], lines: list[str]) -> str:
     characters = [one for head, text in zip(heads, texts, strict=True) for one in ("\n" + head, *text)][1:]
     end = token.tag and "\n" + re.sub(r"[^>\t]", " ", heads[0])  # of a line within a formula that stands alone
     PARSER.inline.parse("\n".join(texts), PARSER, {"characters": characters, "end": end}, [])
-    return heads[0] + "".join(characters).removesuffix(end)
+    written = heads[0] + "".join(characters)
+    # What stands behind a formula is a line of its own.
+    return written.removesuffix(end) + "  " * (end != "" and not written.endswith((end, "`")))
 
 
 def _rewrite(state: rules_inline.StateInline, silent: bool) -> bool:

@@ -16,7 +16,7 @@ from uuid import uuid4
 import streamlit as st
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
-from langchain_core.messages.ai import add_usage
+from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.runnables import RunnableConfig
 
 from chat import errors
@@ -254,8 +254,7 @@ class Turn:
                 self._join()
             if (ended := errors.end_sentence(chunk.response_metadata)) is not None:
                 self._state["ended"] = ended
-            if now := chunk.usage_metadata:  # one that counts the question, too, is of the whole answer so far
-                self.answer.usage_metadata = add_usage(None if now["input_tokens"] else self.answer.usage_metadata, now)
+            self.answer.usage_metadata = tokens_so_far(self.answer.usage_metadata, chunk.usage_metadata)
             if first:  # each later word would wake every page that follows, only to go on waiting
                 self._changed.notify_all()
         if 0 < most < self._length():
@@ -313,6 +312,13 @@ def start(question: HumanMessage, chat: Chat, problem: ChatError | None = None) 
 
     #% endif
     turns_of_session().append(Turn(question, chat, problem))
+
+
+def tokens_so_far(before: UsageMetadata | None, now: UsageMetadata | None) -> UsageMetadata | None:
+    """Return the tokens of an answer so far, before and in the piece that has just come."""
+    if before and now and now["input_tokens"] >= max(1, before["input_tokens"]):
+        return now  # it counts the whole question again, so it is a total, not what was added
+    return add_usage(before, now) if now else before
 
 
 def running_turn(history: History) -> Turn | None:

@@ -102,7 +102,21 @@ WORDS = {
         (400, "Prompt exceeds max length"),
         (413, "Request Entity Too Large"),
     ],
-    "no credit": [(400, "Your credit balance is too low."), (400, "Budget has been exceeded! Max budget: 1.0")],
+    "no credit": [
+        (400, "Your credit balance is too low."),
+        (400, "Budget has been exceeded! Max budget: 1.0"),
+        (429, "Your account is not active, please check your billing details on our website."),
+        (429, "Your account is suspended due to insufficient balance, please recharge your account."),
+        (403, "Your newly created team doesn't have any credits yet."),
+        (403, "Key limit exceeded (total limit)."),
+        (400, "You have reached your specified API usage limits."),
+        (412, "Account x is suspended, possibly due to reaching the monthly spending limit."),
+    ],
+    "does not offer the model": [
+        (403, "Project `p` does not have access to model `m`"),
+        (401, "key not allowed to access model. This key can only access models=['gpt-4']."),
+        (400, "Unable to access non-serverless model m."),
+    ],
     "too often": [(429, "Too many tokens, please wait before trying again.")],
     "refused the": [
         (400, "No connected db."),
@@ -401,6 +415,11 @@ def test_a_spoilt_settings_file_is_one_sentence(
         assert not page.exception
         assert sentence in page.error[0].value
     assert ("human", "Keep this") in transcript(page.run())
+
+
+def test_an_argument_that_the_client_does_not_know_is_one_sentence() -> None:
+    error = TypeError("AsyncCompletions.create() got an unexpected keyword argument 'top_k'")
+    assert "[model.arguments] in settings.toml" in sentence_for(error, read_settings()["model"])
 
 
 def test_a_wrong_argument_is_one_sentence(page: AppTest, settings: dict[str, Any]) -> None:

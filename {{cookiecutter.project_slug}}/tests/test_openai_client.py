@@ -72,6 +72,12 @@ def test_running_totals_are_not_added_up(page: AppTest, monkeypatch: pytest.Monk
     assert (used["input_tokens"], used["output_tokens"], used["total_tokens"]) == (7, 5, 12)
 
 
+def test_a_fault_in_mid_answer_needs_no_code(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "stream", lambda *_: iter([b'data: {"error": "The model crashed"}\n\n']))
+    say(page, "Hello")
+    assert "fault on its side" in page.error[0].value
+
+
 def test_texts_go_as_strings(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session()
     monkeypatch.setattr("chat.turn.session", lambda: session)

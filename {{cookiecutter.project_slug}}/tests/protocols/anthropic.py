@@ -16,6 +16,11 @@ FAULTS = {
     "rate_limit_error": "too often",
     "api_error": "fault on its side",
     "billing_error": "no credit or quota left",
+    "invalid_request_error": "refused the request",
+    "authentication_error": "refused the API key",
+    "not_found_error": "does not know the model",
+    "request_too_large": "too long for",
+    "timeout_error": "took too long",
 }
 SIGNATURE = "signature"  # of what the model thinks: within a turn, it has to come back
 USAGE = {"input_tokens": 7, "output_tokens": 5}

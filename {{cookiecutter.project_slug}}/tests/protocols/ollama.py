@@ -41,8 +41,11 @@ def calls(body: dict[str, Any]) -> list[tuple[str, Any, str]]:
     return [(call["name"], call["arguments"], next(results)) for call in made]
 
 
-def stream(words: tuple[str, ...], body: dict[str, Any], calls: Calls = ()) -> Iterator[bytes]:
-    """Yield the pieces of the streamed answer to a request: one for each word, the calls, then the end."""
+def stream(words: tuple[str, ...], body: dict[str, Any], calls: Calls = (), thinking: str = "") -> Iterator[bytes]:
+    """Yield the pieces of the streamed answer to a request: the thinking, one for each word, the calls, the end."""
+    if thinking:
+        assert "think" not in body  # else a model that cannot refuses
+        yield _line("", thinking=thinking, done=False)
     for word in words:
         yield _line(word, done=False)
     for name, arguments in calls:
@@ -60,7 +63,8 @@ def fault(code: str) -> bytes:
     return error(code, "a fault") + b"\n"
 
 
-def _line(text: str, tool_calls: Sequence[Any] = (), **fields: Any) -> bytes:
-    message = {"role": "assistant", "content": text, **({"tool_calls": tool_calls} if tool_calls else {})}
+def _line(text: str, tool_calls: Sequence[Any] = (), thinking: str = "", **fields: Any) -> bytes:
+    said = {"tool_calls": tool_calls, "thinking": thinking}
+    message = {"role": "assistant", "content": text, **{name: each for name, each in said.items() if each}}
     line = {"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": message}
     return json.dumps(line | fields).encode() + b"\n"
