@@ -95,8 +95,8 @@ def test_the_page_and_the_app_stay_small(provider: str, tmp_path: Path) -> None:
     assert lines_of_code(app / "app.py") <= 20
     assert lines_of_code(app / "page.py") <= 75
     assert lines_of_code(core / "page.py") <= 45
-    assert lines_of_code(*code(app)) <= 2035
-    assert lines_of_code(*code(core)) <= 1525
+    assert lines_of_code(*code(app)) <= 2045
+    assert lines_of_code(*code(core)) <= 1530
 
 
 def test_an_app_with_tools_has_their_files_and_is_not_much_larger() -> None:
@@ -108,10 +108,10 @@ def test_an_app_with_tools_has_their_files_and_is_not_much_larger() -> None:
     core = [path.read_text(encoding="utf-8").casefold() for path in code(without)]
     assert not [word for word in ("steps import", "chat.tool", "bind_tools") if any(word in text for text in core)]
     examples = [*(app / "tools").glob("*.py")]
-    assert lines_of_code(*code(app)) - lines_of_code(*examples) - lines_of_code(*code(without)) <= 650
-    assert lines_of_code(*examples) <= 250
+    assert lines_of_code(*code(app)) - lines_of_code(*examples) - lines_of_code(*code(without)) <= 690
+    assert lines_of_code(*examples) <= 270
     servers = bake(model_provider="openai", tools="files and MCP servers")
-    assert lines_of_code(*code(servers)) - lines_of_code(*code(app)) <= 120
+    assert lines_of_code(*code(servers)) - lines_of_code(*code(app)) <= 150
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -4,17 +4,21 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
+from string import Template
 from typing import Any
 
-from chat.tools import Tool, clean_data, in_thread, safe_name
+from chat.tools import Tool, clean_data, for_any_provider, in_thread, safe_name
 from server.kept import keep
 
 STARTS_WITHIN = 30  # seconds: a server's package may have to be downloaded first
+READ_WITHIN = 300  # seconds, as the SDK itself has it: a server may hold an answer open
 TRIED_AGAIN_AFTER = 60  # seconds
+ENTRIES = {"command", "url", "headers", "environment", "ask_first"}
 MAX_PAGES = 100  # of a server's list of tools, which might have no end
 
 _servers: dict[str, "_Server"] = keep("MCP servers", dict)
@@ -24,7 +28,9 @@ class _Server:
     """A session, which has to be opened and closed in one task; `known` is set once there is one, or a problem."""
 
     def __init__(self, name: str, how: Mapping[str, Any]) -> None:
-        self.name, self._how = name, how
+        asked = how.get("ask_first")
+        self.name = name
+        self._how: Mapping[str, Any] = {**how, "ask_first": [asked]} if isinstance(asked, str) else how
         self._client: Any = None
         self.problem = ""
         self.tools: list[Tool] = []
@@ -37,8 +43,7 @@ class _Server:
             try:
                 mcp: Any = await in_thread(import_module, "mcp")  # which takes a second, and so does what it
                 await in_thread(import_module, "jsonschema")  # imports at the first result that has a schema
-                target = self._how["url"] if "url" in self._how else mcp.stdio_client(self._parameters(mcp))
-                async with mcp.Client(target) as self._client:
+                async with self._target(mcp) as target, mcp.Client(target) as self._client:
                     self.tools = [self._tool(tool) for tool in await self._list()]
                     self.problem = self._unknown()
                     self.known.set()
@@ -50,11 +55,23 @@ class _Server:
                 self.known.set()
                 await asyncio.sleep(TRIED_AGAIN_AFTER)
 
-    def _parameters(self, mcp: Any) -> Any:
-        command, *arguments = self._how["command"]
-        # Beside what each program needs, a server sees the variables that are named here, and no others.
-        shown = {name: os.environ[name] for name in self._how.get("environment", []) if name in os.environ}
-        return mcp.StdioServerParameters(command=command, args=arguments, env=shown)
+    @asynccontextmanager
+    async def _target(self, mcp: Any) -> AsyncGenerator[Any]:
+        """Give what the client connects to."""
+        if "url" not in self._how:
+            command, *arguments = self._how["command"]
+            # Beside what each program needs, a server sees the variables that are named here, and no others.
+            shown = {name: os.environ[name] for name in self._how.get("environment", []) if name in os.environ}
+            yield mcp.stdio_client(mcp.StdioServerParameters(command=command, args=arguments, env=shown))
+        elif headers := self._how.get("headers"):
+            sent = {name: Template(text).substitute(os.environ) for name, text in headers.items()}
+            httpx2: Any = import_module("httpx2")
+            timeout = httpx2.Timeout(STARTS_WITHIN, read=READ_WITHIN)
+            async with httpx2.AsyncClient(headers=sent, timeout=timeout) as client:
+                connect = import_module("mcp.client.streamable_http").streamable_http_client
+                yield connect(self._how["url"], http_client=client)
+        else:
+            yield self._how["url"]
 
     async def _list(self) -> list[Any]:
         found, cursor = [], None
@@ -69,7 +86,8 @@ class _Server:
         name = safe_name(f"{self.name}_{tool.name}")
         description = (tool.description or tool.name)[:1000]
         parameters = {"type": "object", "properties": {}, **tool.input_schema}  # OpenAI refuses one without the two
-        function = clean_data({"name": name, "description": description, "parameters": parameters})
+        told = {"name": name, "description": description, "parameters": parameters}
+        function = for_any_provider(clean_data(told))
         asked = self._how.get("ask_first")
         harmless = bool(tool.annotations and tool.annotations.read_only_hint)
         asks_first = not harmless if asked is None else any(name in self._names(each) for each in asked)
@@ -81,11 +99,15 @@ class _Server:
         return {safe_name(asked), safe_name(f"{self.name}_{asked}")}
 
     def _unknown(self) -> str:
-        """Return what is to be said of names under `ask_first` that no tool has: a wrong one would ask nobody."""
+        """Return what is to be said of names under `ask_first` that no tool has: nobody knows what they meant."""
         names = {tool.name for tool in self.tools}
         unknown = [each for each in self._how.get("ask_first", []) if not self._names(each) & names]
-        said = f"The MCP server {self.name} has no tool {', '.join(unknown)}: see ask_first in settings.toml."
-        return said if unknown else ""
+        if not unknown:
+            odd = ", ".join(self._how.keys() - ENTRIES)
+            return f"The MCP server {self.name} has entries in settings.toml that mean nothing: {odd}." if odd else ""
+        self.tools = [replace(tool, asks_first=True) for tool in self.tools]
+        missing = f"The MCP server {self.name} has no tool {', '.join(unknown)}"
+        return f"{missing}, so each of its tools asks first: correct ask_first in settings.toml."
 
     async def _call(self, tool_name: str, /, **arguments: Any) -> Any:
         mcp: Any = import_module("mcp")
@@ -112,7 +134,13 @@ class _Server:
 
 
 def _text(block: Any) -> str:
-    return block.text if block.type == "text" else block.model_dump_json(exclude_none=True)  # a resource, say
+    if block.type == "text":
+        return block.text
+    said = block.model_dump(mode="json", exclude_none=True)  # a resource, say
+    inside = said.get("resource", said)
+    for name in {"data", "blob"} & inside.keys():  # in Base64, which would leave no room for the rest
+        inside[name] = f"({len(inside[name]):,} characters that are no text)"
+    return json.dumps(said, ensure_ascii=False)
 
 
 async def server_tools(settings: Mapping[str, Any]) -> dict[str, Tool]:

@@ -52,6 +52,7 @@ MAX_CALLS = 20  # of one request: each may take a thread
 PIECES = 500  # of an answer, kept until it is known whether there are calls in them; more calls than that have no end
 NO_JSON = "(no JSON)"  # what arguments that are none stand under
 NO_MORE = "Not called: these were too many calls for one answer. Answer with what you have."
+NOT_LOADED = "The tools cannot be used: a file in tools/ takes too long to load."
 NO_END = "The answer ends here: it has reached the limit of tool calls (tools.rounds in settings.toml)."
 
 
@@ -96,7 +97,11 @@ class ToolTurn(Turn):
     async def _answer(self) -> None:
         # In a thread: a file may take long to load, and neither pages nor the loop wait for it.
         if self._takes_tools and self._chat.model and not self._problem:
-            self._tools, self._problems = tools_as_read() or await in_thread(read_tools)
+            try:
+                async with asyncio.timeout(self._chat.settings["tools"]["seconds"] or None):
+                    self._tools, self._problems = tools_as_read() or await in_thread(read_tools)
+            except TimeoutError:
+                self._problems = [NOT_LOADED]
             self._takes_tools = bool(self._tools or self._chat.settings.get("servers"))
         await super()._answer()
 

@@ -18,7 +18,9 @@ from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache, partial
+from numbers import Integral, Real
 from types import FunctionType, ModuleType, coroutine
 from typing import Any, TypeVar, get_type_hints
 
@@ -80,7 +82,10 @@ class Tool:
             async with asyncio.timeout(seconds or None) as limit:
                 if self.ends_at_once:
                     return await _named_if_late(self.name, self.call(**arguments))
-                return await in_thread(self.call, **arguments)
+                value = await in_thread(self.call, **arguments)
+                if inspect.iscoroutine(value):  # of an `async def` within a plain decorator
+                    return await _named_if_late(self.name, value)
+                return await in_thread(list, value) if inspect.isgenerator(value) else value
         except TimeoutError as error:
             if not limit.expired():
                 raise
@@ -105,21 +110,23 @@ def _stamp() -> tuple[Any, ...]:
     """Return what changes with the files; a new one each time if they cannot be looked at."""
     try:
         with os.scandir(FOLDER) as entries:
-            found = [(one.name, one.stat()) for one in entries if one.name.endswith(".py") and one.name[0] not in "_."]
+            found = [(one.name, one.stat()) for one in entries if one.name.endswith(".py") and one.name[0] != "."]
         return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))
     except OSError:
-        return (object(),)
+        return (("", object()),)
 
 
 def read_tools() -> tuple[dict[str, Tool], list[str]]:
     """Return the tools by name, and a sentence for each file that cannot be used. It may take long to load one."""
     tools: dict[str, Tool] = {}
     problems, stamp = [], _stamp()
+    helpers = tuple(each for each in stamp if each[0].startswith("_"))
+    _forget(helpers)
     for file in sorted(FOLDER.glob("[!_.]*.py")):
         try:
             source = file.read_text(encoding="utf-8")
             with _lock:  # no file is run twice at once
-                found, others = _load(file.name, source)
+                found, others = _load(file.name, source, helpers)
             if taken := [tool.name for tool in found if tool.name in tools]:
                 raise ToolError(f"another file already has {taken[0]}(). {FIX}")
             tools |= {tool.name: tool for tool in found}
@@ -136,11 +143,23 @@ def read_tools() -> tuple[dict[str, Tool], list[str]]:
     return tools, problems
 
 
+@lru_cache(maxsize=1)
+def _forget(helpers: tuple[Any, ...]) -> None:
+    """Let helpers be imported anew if one has changed."""
+    for name in [name for name in sys.modules if name.startswith("tools._")]:
+        del sys.modules[name]
+
+
 @lru_cache(maxsize=100)  # keeps no failure: what a file lacked may be there by now
-def _load(name: str, source: str) -> tuple[list[Tool], list[str]]:
+def _load(name: str, source: str, helpers: tuple[Any, ...] = ()) -> tuple[list[Tool], list[str]]:
     """Run a file, and return its tools, and the names of objects that may have been meant as tools.
 
     By its text: Python's own cache misses a quick edit.
+
+    Parameters:
+        name: The file's.
+        source: Its text.
+        helpers: What changes with those files whose names begin with _, which it may import.
 
     Raises:
         ToolError: It cannot be used.
@@ -160,7 +179,7 @@ def _load(name: str, source: str) -> tuple[list[Tool], list[str]]:
         raise ToolError(f"{error}. {FIX}") from None
     except BaseException as error:  # a file must not end the app
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        line = lines[-1] if lines else getattr(error, "lineno", None)
         # Of another error's text, nobody knows what is in it.
         what = error.msg if isinstance(error, SyntaxError) else getattr(error, "name", "")
         problem = f"{f'line {line}, ' if line else ''}{type(error).__name__}{f' ({what})' if what else ''}"
@@ -191,7 +210,7 @@ def _tool(function: FunctionType, asks_first: bool) -> Tool:
     waits = inspect.iscoroutinefunction(function)
     try:
         function.__annotations__ = get_type_hints(function, include_extras=True)  # those that are texts, too
-        tool = Tool(convert_to_openai_tool(function), validate_call(function), waits, asks_first)
+        tool = Tool(for_any_provider(convert_to_openai_tool(function)), validate_call(function), waits, asks_first)
         json.dumps(tool.schema, ensure_ascii=False, allow_nan=False).encode()  # as it is sent
     except Exception as error:  # whatever a type, a default or the docstring leads to
         said = str(error).partition("\n")[0]
@@ -199,6 +218,19 @@ def _tool(function: FunctionType, asks_first: bool) -> Tool:
     if tool.schema["function"]["parameters"]["properties"].keys() != {each.name for each in parameters}:
         raise ToolError(f"{where} has a parameter that no model can give: before a /, with a _ in front, or callbacks")
     return tool
+
+
+def for_any_provider(schema: Any) -> Any:
+    """Return a schema whose choices, unless they are texts, are described: Gemini's client refuses them otherwise."""
+    if isinstance(schema, list):
+        return [for_any_provider(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {name: for_any_provider(each) for name, each in schema.items()}
+    if isinstance(choices := schema.get("enum"), list) and not all(isinstance(each, str) for each in choices):
+        del schema["enum"]
+        schema["description"] = f"{schema.get('description', '')} One of {json.dumps(choices)}.".strip()
+    return schema
 
 
 def safe_name(name: str) -> str:
@@ -261,8 +293,10 @@ def told(value: Any, drawn: Any) -> str:
         case str():
             return value or "(done)"
         case bytes():
+            with suppress(UnicodeDecodeError):  # what a command has printed, say
+                return picture if drawn else value.decode() or "(done)"
             return picture
-        case {"picture": _, "text": text}:
+        case {"picture": _, "text": text} if drawn or value.keys() == {"picture", "text"}:
             return f"{text}\n{picture}"
     try:
         return json.dumps(value, ensure_ascii=False, default=str)
@@ -308,7 +342,8 @@ def shown(value: Any, most_pixels: int = MAX_MEGAPIXELS * 1_000_000) -> Any:
                 return _picture(base64.b64decode(encoded, validate=True), most_pixels)
         case {"chart": kind, "rows": rows} if kind in CHARTS and (rows := _rows(rows)):
             columns = {axis: value[axis] for axis in ("x", "y") if _are_columns(value.get(axis), rows)}
-            return {"chart": kind, "rows": rows, **columns}
+            texts = [name for name, cell in rows[0].items() if isinstance(cell, str)]  # the months, say
+            return {"chart": kind, "rows": rows, **({"x": texts[0]} if texts else {}), **columns}
         case {"passages": list() as found}:
             return {"passages": [one for each in found[:MAX_PASSAGES] if (one := _passage(each))]} if found else None
         case {"rows": rows} | (list() as rows) if rows := _rows(rows):
@@ -331,8 +366,11 @@ def _rows(value: Any) -> list[dict[str, Any]]:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, Real | Decimal) and not isinstance(value, int | float):  # numpy's, PostgreSQL's
+        with suppress(ValueError, OverflowError):
+            value = int(value) if isinstance(value, Integral) else float(value)
     if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+        return None  # a gap
     return value if isinstance(value, bool | int | float | None) else cut(str(value), 500)
 
 

@@ -51,6 +51,22 @@ def test_tables_are_described_and_read() -> None:
     ]
 
 
+def test_columns_of_numbers_are_numbers(folder: Path) -> None:
+    (folder / "spaced.csv").write_text('name, age, city\nAnn, 9, "Oslo, Norway"\nBob, 30, Rome', encoding="utf-8")
+    assert ask("SELECT name, city FROM spaced WHERE age < 20") == [{"name": "Ann", "city": "Oslo, Norway"}]
+    (folder / "gaps.csv").write_text('price\n9\n"1,100"\nNA\nn/a', encoding="utf-8")
+    assert ask("SELECT max(price) AS most, count(price) AS known FROM gaps") == [{"most": 1100, "known": 2}]
+    (folder / "wide.csv").write_text("a|b\n1|2", encoding="utf-16")
+    assert ask("SELECT b FROM wide") == [{"b": 2}]
+
+
+def test_two_files_of_the_same_name_are_two_tables(folder: Path) -> None:
+    for year in ("2023", "2024"):
+        (folder / year).mkdir()
+        (folder / year / "sales.csv").write_text(f"year\n{year}", encoding="utf-8")
+    assert ask("SELECT * FROM sales UNION SELECT * FROM Sales_2") == [{"year": 2023}, {"year": 2024}]
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -46,6 +46,19 @@ def pdf(*pages: str) -> bytes:
     return document + (table + end).encode()
 
 
+def test_words_are_found_however_they_are_written(folder: Path) -> None:
+    (folder / "typeset.md").write_text("The \ufb01nal, e\ufb03cient pump.", encoding="utf-8")
+    (folder / "korean.md").write_text("\ud39c\uadc4\uc740 \uc0c8\ub2e4.", encoding="utf-8")
+    assert [one["source"] for one in found("efficient")] == ["typeset.md"]
+    assert [one["source"] for one in found("\ud39c\uadc4")] == ["korean.md"]
+
+
+def test_one_bad_page_does_not_hide_the_others(folder: Path) -> None:
+    bad = pdf("Costs fell.", "Rain.", "Owls stay.").replace(b"(Rain.) Tj", b"(Rain.) TJ")
+    (folder / "report.pdf").write_bytes(bad)
+    assert [one["source"] for one in found("Owls")] == ["report.pdf, page 3"]
+
+
 def test_a_passage_is_found_with_its_file_and_page(folder: Path) -> None:
     (folder / "notes").mkdir()
     (folder / "notes" / "a [b].md").write_text("Swallows fly south.\n\nOwls stay.", encoding="utf-8")

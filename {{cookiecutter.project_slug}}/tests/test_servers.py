@@ -5,8 +5,10 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -146,6 +148,14 @@ def test_a_tool_that_is_to_ask_first_does_under_either_name(
 def test_a_wrong_name_under_ask_first_is_a_sentence(named: dict[str, Any], page: AppTest, server: ModelServer) -> None:
     named["own"]["ask_first"] = ["delet"]
     assert "has no tool delet" in say(page, "Hello").warning[0].value
+    assert all(tool.asks_first for one in servers._servers.values() for tool in one.tools)
+
+
+def test_one_name_under_ask_first_needs_no_list(named: dict[str, Any], page: AppTest, server: ModelServer) -> None:
+    named["own"] |= {"ask_first": "count", "env": {}}
+    assert "that mean nothing" in say(page, "Hello").warning[0].value
+    (asked,) = [tool.name for one in servers._servers.values() for tool in one.tools if tool.asks_first]
+    assert asked == "own_count"
 
 
 def test_a_tool_without_arguments_has_the_schema_that_providers_want(named: dict[str, Any]) -> None:
@@ -254,6 +264,28 @@ def test_a_server_with_an_address(server: ModelServer, named: dict[str, Any]) ->
         results(server, "own_count")  # which may be an error
         assert "calls in" in results(server, "own_count")[0]
     assert "Error" in results(server, "own_count")[0]
+
+
+def test_a_server_with_an_address_may_want_a_token(
+    server: ModelServer, named: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str | None] = []
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            sent.append(self.headers["Authorization"])
+            self.send_error(401)
+
+    monkeypatch.setenv("OWN_TOKEN", "secret")
+    with HTTPServer(("127.0.0.1", 0), Refusing) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{http.server_port}/mcp"
+        named["own"] = {"url": url, "headers": {"Authorization": "Bearer $OWN_TOKEN"}}
+        turn = turn_with(server)
+        wait_until(lambda: not turn.running)
+        http.shutdown()
+    assert set(sent) == {"Bearer secret"}
+    assert "secret" not in state_of(turn.answer)["without"]
 
 
 def test_a_server_that_is_down_is_a_sentence(named: dict[str, Any], page: AppTest, server: ModelServer) -> None:

@@ -4,6 +4,8 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +111,11 @@ def test_other_data_is_text(value: Any) -> None:
     assert shown(value) is None
 
 
-def test_what_is_no_number_is_a_text() -> None:
-    assert shown([{"x": float("nan"), "y": float("-inf")}]) == {"rows": [{"x": "nan", "y": "-inf"}]}
+def test_what_is_no_number_is_a_gap_and_what_is_one_is_drawn_as_one() -> None:
+    assert shown([{"x": float("nan"), "y": float("-inf")}]) == {"rows": [{"x": None, "y": None}]}
+    assert shown([{"x": Decimal("9.5"), "y": Fraction(1, 2)}]) == {"rows": [{"x": 9.5, "y": 0.5}]}
+    chart = {"chart": "line", "rows": [{"month": "May", "rain": 5}]}
+    assert shown(chart) == {**chart, "x": "month"}
     assert clean_data({"x": [float("nan")], "y\ud800": 1}) == {"x": ["NaN"], "y\ufffd": 1}
 
 

@@ -32,7 +32,7 @@ WAITS = pytest.mark.skipif(
     not getattr(protocol, "RETRY_AFTER_IS_SEEN", True), reason="this provider's client passes on no header"
 )
 TOOLS = '''
-import asyncio, threading, time
+import asyncio, functools, threading, time
 RUNS, LET_GO = [], threading.Event()
 
 def pay(amount: int, to: str = "nobody") -> str:
@@ -86,6 +86,31 @@ def named(function: str, name: str, arguments: int) -> str:
 def no_number() -> list[dict]:
     """Return what JSON has no word for."""
     return [{"x": float("nan"), "y": float("inf")}]
+
+def _decorated(function):
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        return function(*args, **kwargs)
+    return call
+
+@_decorated
+async def later() -> str:
+    """Return it later."""
+    await asyncio.sleep(0)
+    return "came later"
+
+def several() -> list[str]:
+    """Return several."""
+    yield "one"
+    yield "two"
+
+def printed() -> bytes:
+    """Return what a command has printed."""
+    return b"some text"
+
+def product() -> dict:
+    """Return what has the address of a picture."""
+    return {"title": "A cat", "text": "It sleeps.", "picture": "https://example.org/cat.png"}
 
 async def block() -> str:
     """Block everybody."""
@@ -526,6 +551,35 @@ def test_one_turns_yes_is_not_anothers(server: ModelServer, sent: list[str]) -> 
     other.stop()
 
 
+def test_what_a_function_returns_is_told(server: ModelServer, folder: Path) -> None:
+    names = ("later", "several", "printed", "product")
+    ended(begin(server, *map(call, names)))
+    told = [result for *_, result in server.calls()]
+    assert told[:3] == ["came later", '["one", "two"]', "some text"]
+    assert json.loads(told[3])["title"] == "A cat"
+
+
+def test_choices_of_numbers_are_described(folder: Path) -> None:
+    source = "from typing import Literal\ndef roll(sides: Literal[4, 6] = 6, die: Literal['a', 'b'] = 'a') -> int:\n"
+    (folder / "dice.py").write_text(source + '    """Roll."""\n    return sides\n', encoding="utf-8")
+    told = read_tools()[0]["roll"].schema["function"]["parameters"]["properties"]
+    assert told["sides"] == {"type": "integer", "default": 6, "description": "One of [4, 6]."}  # Gemini's wants texts
+    assert told["die"]["enum"] == ["a", "b"]
+
+
+def test_an_edit_of_a_helper_counts_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.syspath_prepend(place := tmp_path_factory.mktemp("app"))
+    (helped := place / "tools").mkdir()
+    monkeypatch.setattr("chat.tools.FOLDER", helped)
+    source = 'from tools._word import WORD\ndef say() -> str:\n    """Say."""\n    return WORD\n'
+    (helped / "some.py").write_text(source, encoding="utf-8")
+    for word in ("one", "another"):
+        (helped / "_word.py").write_text(f"WORD = '{word}'\n", encoding="utf-8")
+        assert read_tools()[0]["say"].call() == word
+
+
 def test_an_edit_counts_at_once(folder: Path) -> None:
     for answer in ("one", "two"):  # as long as the other, in the same second
         (folder / "some.py").write_text(f'def say() -> str:\n    """Say."""\n    return "{answer}"\n', encoding="utf-8")
@@ -611,6 +665,18 @@ def test_a_file_that_loads_slowly_keeps_no_question_from_being_stored(server: Mo
     (folder / "go").touch()
     assert ended(turn).answer.text == "Hello from the model."
     assert "pay" in server.tools()
+
+
+def test_a_file_that_loads_for_too_long_holds_up_no_answer(
+    server: ModelServer, folder: Path, settings: dict[str, Any]
+) -> None:
+    settings["tools"]["seconds"] = 0.1
+    (folder / "slow.py").write_text(SLOW, encoding="utf-8")
+    turn = ended(begin(server))
+    assert turn.answer.text == "Hello from the model."
+    assert "takes too long to load" in state_of(turn.answer)["without"]
+    (folder / "go").touch()
+    wait_until((folder / "loaded").exists)
 
 
 def test_only_public_functions_of_the_file_are_tools(folder: Path) -> None:

@@ -1,8 +1,8 @@
 """Your database, to be read and never written: a SQLite file or PostgreSQL, and each CSV file in documents/ as a table.
 
 TOOLS_DATABASE, in the environment, says which: the path of a SQLite file, or postgresql://…, which takes
-`uv add "psycopg[binary]"`. It sends nothing but queries that read; on PostgreSQL, connect as a role that can only read
-all the same, for a function that is there might write.
+`uv add "psycopg[binary]"` and leaves out the CSV files. Only queries that read are sent; on PostgreSQL, connect as a
+role that can only read all the same, since a function there might write.
 """
 
 import csv
@@ -14,8 +14,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from decimal import Decimal
 from importlib import import_module
 from itertools import chain, count, zip_longest
 from pathlib import Path
@@ -24,6 +26,7 @@ from typing import Any
 FOLDER = Path(__file__).parent.parent / "documents"
 SECONDS = 5  # for a query
 ROWS = 200  # of its result
+NOTHING = {"na", "n/a", "#n/a", "nan", "null", "none", "-"}  # in a column of numbers
 MEMORY = 2**29  # bytes that it may take, beside the CSV files
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 # What SQLite itself asks for to open JSON's tables and those of its full-text index; no query can write sqlite_master.
@@ -96,16 +99,20 @@ def _load(connection: sqlite3.Connection, file: Path) -> None:
     """Make a table of a CSV file, whose first row has the columns' names."""
     data = file.read_bytes()
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    head, *rows = [*filter(None, csv.reader(io.StringIO(text, newline=""), delimiter=separator))] or [[]]
+    separator = max(",;\t|", key=text.partition("\n")[0].count)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    head, *rows = [*filter(None, lines)] or [[]]
     if any(any(row[len(head) :]) for row in rows):
         raise ValueError("it has to begin with a row of all its columns' names")
     names = _distinct([name.strip().replace('"', "") or "column" for name in head])
-    typed = [_typed(column, separator == ";") for column in zip_longest(head, *rows, fillvalue="")][: len(head)]
-    table = re.sub(r"\W+", "_", file.stem)
+    typed = [_typed(column, separator) for column in zip_longest(head, *rows, fillvalue="")][: len(head)]
+    stem = re.sub(r"\W+", "_", file.stem)
+    taken = {name.casefold() for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    numbered = (f"{stem}_{number}" for number in count(2))  # of the same name in another folder
+    table = next(each for each in chain([stem], numbered) if each.casefold() not in taken)
     columns = ", ".join(f'"{name}" {kind}' for name, (kind, _) in zip(names, typed, strict=True))
     connection.execute(f'CREATE TABLE "{table}" ({columns})')
     cells = zip(*(column for _, column in typed), strict=True)
@@ -121,9 +128,13 @@ def _distinct(names: list[str]) -> list[str]:
     return [*taken.values()]
 
 
-def _typed(column: Sequence[str], has_commas: bool) -> tuple[str, list[Any]]:
+def _typed(column: Sequence[str], separator: str) -> tuple[str, list[Any]]:
     """Return the type and the values of a column below its name: numbers if all are, and none is one such as 007."""
-    cells = [cell.replace(",", ".") if has_commas else cell for cell in column[1:]]
+    cells = ["" if cell.strip().casefold() in NOTHING else cell.strip() for cell in column[1:]]
+    if separator == ";":  # where a comma begins the decimals
+        cells = [cell.replace(",", ".") for cell in cells]
+    elif separator == ",":  # or parts the thousands
+        cells = [re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", cell) for cell in cells]
     numbers = [re.fullmatch(r"-?(0|[1-9]\d{0,17})(\.\d+)?", cell) for cell in cells if cell]
     if not all(numbers) or not numbers:
         return "TEXT", [cell or None for cell in column[1:]]
@@ -192,7 +203,7 @@ def _main() -> None:
         sys.exit("the query took too much memory")
     except Exception as error:
         sys.exit(f"{type(error).__name__}: {error}")
-    print(json.dumps(found, default=str))
+    print(json.dumps(found, default=lambda value: float(value) if isinstance(value, Decimal) else str(value)))
 
 
 if __name__ == "__main__":

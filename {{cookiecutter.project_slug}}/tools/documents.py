@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+from unicodedata import normalize
 
 from chat.message import clean
 
@@ -25,8 +26,8 @@ _without_text: set[str] = set()  # those of them in which no text was found
 _index = sqlite3.connect(":memory:", check_same_thread=False)
 _columns = "words, text UNINDEXED, source UNINDEXED, file UNINDEXED"
 _index.execute(f"CREATE VIRTUAL TABLE passage USING fts5({_columns}, tokenize='porter')")
-# Letters of languages that put no spaces between words: for the index, each is a word.
-UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
+# Letters of languages that put no spaces between words, or endings (Korean): for the index, each is a word.
+UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff])")
 
 
 def search_documents(words: str) -> dict[str, Any]:
@@ -69,7 +70,8 @@ def _renew() -> list[str]:
     for name in [name for name in stamps if name not in _indexed]:
         rows = []
         with suppress(Exception):  # whatever a PDF makes its reader stumble over
-            rows = [(text, source, name) for source, page in _pages(name, files[name]) for text in _passages(page)]
+            for source, page in _pages(name, files[name]):
+                rows += [(text, source, name) for text in _passages(page)]
         if not rows:
             _without_text.add(name)
         _index.executemany("INSERT INTO passage VALUES (?, ?, ?, ?)", ((_spaced(row[0]), *row) for row in rows))
@@ -78,13 +80,13 @@ def _renew() -> list[str]:
 
 
 def _terms(words: str) -> Iterator[str]:
-    for word in re.findall(r"\w+", words):
+    for word in re.findall(r"\w+", normalize("NFKC", words)):
         parts = _spaced(word).split()
         yield from map(" ".join, pairwise(parts)) if len(parts) > 1 else parts
 
 
 def _spaced(text: str) -> str:
-    return UNSPACED.sub(r" \1 ", text)
+    return UNSPACED.sub(r" \1 ", normalize("NFKC", text))  # a PDF may have one character for "fi"
 
 
 def _files() -> list[Path]:
@@ -101,7 +103,8 @@ def _pages(name: str, file: Path) -> Iterator[tuple[str, str]]:
         from pypdf import PdfReader  # takes a third of a second, for which nobody waits who has no PDF
 
         for number, page in enumerate(PdfReader(file).pages, 1):
-            yield f"{name}, page {number}", clean(page.extract_text())
+            with suppress(Exception):  # the other pages may be sound
+                yield f"{name}, page {number}", clean(page.extract_text())
     else:
         yield name, _decode(file.read_bytes())
 
