@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -97,6 +98,28 @@ def copy_app(made: Path, folder: Path) -> Path:
     app = Path(shutil.copytree(made, folder, ignore=shutil.ignore_patterns(".venv")))
     (app / ".venv").symlink_to(made / ".venv", target_is_directory=True)
     return app
+
+
+def edit_as_owner(app: Path) -> None:
+    """Edit an app as its README invites its owner to: limits that are low, and prompts of other kinds.
+
+    Parameters:
+        app: A copy of an app.
+    """
+    limits = (
+        "tokens_per_session|answer_characters|questions_per_minute|shutdown_seconds|history_tokens|history_messages"
+    )
+    limits += "|keep_days|questions_per_day|chats|megabytes|sign_in_hours|rounds|seconds|seconds_to_ask"
+    values = dict.fromkeys(limits.split("|"), "1") | {"save_prompts": "true", "frame_hosts": "[]", "title": '"*Ask*"'}
+    values |= {"image_hosts": '["images.example.org"]', "allowed": '["example.org"]', "offered": "[]"}
+    settings = (app / "settings.toml").read_text(encoding="utf-8")
+    edited = re.sub(
+        r"(?m)^(\w+) = .*", lambda line: f"{line[1]} = {values[line[1]]}" if line[1] in values else line[0], settings
+    )
+    (app / "settings.toml").write_text(edited, encoding="utf-8")
+    prompts = {"pirate": "Talk like a pirate.", "system": "You sell bicycles. " * 500, "greeting": "*Hello*\n\n- You?"}
+    for name, text in (prompts | {"starters": "# Questions\n\n- Which bicycle?\n"}).items():
+        (app / "prompts" / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 @functools.cache

@@ -47,14 +47,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def some_providers(week: int | None = None) -> list[str]:
-    """Return the most used providers and a quarter of the others, another each week.
+    """Return the most used providers and a sixth of the others, another each week.
 
     Parameters:
         week: The number of the week; None means this one's.
     """
     most_used, others = PROVIDERS[:3], PROVIDERS[3:]
     week = datetime.now(UTC).isocalendar().week if week is None else week
-    return [*most_used, *others[week % 4 :: 4]]
+    return [*most_used, *others[week % 6 :: 6]]
 
 
 @pytest.fixture

@@ -57,6 +57,11 @@ def test_compose_reads_its_file(app: Path, provider: str) -> None:
             assert source in made["volumes"] or (app / source).is_file()
 
 
+def test_each_replica_knows_the_database_of_its_tools() -> None:
+    app = bake(model_provider="openai", conversations="database", tools="files")
+    assert compose(app)["services"]["app"]["environment"]["TOOLS_DATABASE"] is None
+
+
 def test_each_replica_knows_how_people_sign_in() -> None:
     app = bake(conversations="accounts")
     path = "/app/.streamlit/secrets.toml"

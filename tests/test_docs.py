@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.baking import PROVIDERS, QUESTIONS, REPOSITORY, bake
+from tests.baking import PROVIDERS, QUESTIONS, REPOSITORY, TEMPLATE, bake
 from tests.providers_table import PATH, passed_in_docs, with_table
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -47,6 +47,20 @@ def test_an_apps_readme_names_its_folders_and_key(provider: str) -> None:
     assert folders == set(re.findall(r"^    (\w+)/ {3,}\S", readme, re.MULTILINE))
     row = QUESTIONS["_providers"][provider]
     assert (row["key_variable"] or "\n".join(row["setup"]) or "No key is needed") in readme
+
+
+def test_an_apps_docs_name_each_file_with_lines_of_the_tools() -> None:
+    source = TEMPLATE / "{{cookiecutter.project_slug}}"
+    said = (source / "docs" / "tools.md").read_text(encoding="utf-8")
+    for path in [*source.glob("chat/*.py"), *source.glob("features/*.py")]:
+        if "#% if cookiecutter.tools" in path.read_text(encoding="utf-8"):
+            assert f"`{path.parent.name}/{path.name}`" in said
+
+
+def test_an_app_with_tools_is_not_offered_a_model_that_calls_none() -> None:
+    docs = (bake(model_provider="openai", tools="files") / "docs" / "providers.md").read_text(encoding="utf-8")
+    labels = {row["label"] for row in QUESTIONS["_providers"].values()}
+    assert labels - set(re.findall("^## (.+)", docs, re.MULTILINE)) == {QUESTIONS["_providers"]["local"]["label"]}
 
 
 def test_the_changelog_names_this_version() -> None:

@@ -1,11 +1,15 @@
 """Do updates keep what the user changed, and install nothing? With cruft, the update tool people use."""
 
+import re
+import shlex
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.baking import UV, copy_template, run
+from tests.baking import REPOSITORY, UV, copy_template, run
+
+DOCS = (REPOSITORY / "docs" / "updating.md").read_text(encoding="utf-8")
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -48,7 +52,8 @@ def test_an_update_keeps_edits_and_installs_nothing(tmp_path: Path) -> None:
         file.write_text(file.read_text(encoding="utf-8") + "\nA new last line.\n", encoding="utf-8")
     git(template, "commit", "-qam", "two")
     begin = time.monotonic()
-    said = cruft("update", "--skip-apply-ask", "--variables-to-update", '{"greeting": "Hi!"}', cwd=app)
+    (command,) = re.findall("^    uvx cruft (update .*Hi.*)", DOCS, re.MULTILINE)
+    said = cruft(*shlex.split(command), cwd=app)
     assert "Proving" not in said, f"installed, for {time.monotonic() - begin:.0f} s"
     assert (app / "README.md").read_text(encoding="utf-8").endswith("\nA new last line.\n")
     assert (app / "prompts" / "system.md").read_text() == "You are mine."

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import oidc_provider_mock
 import pytest
@@ -168,6 +169,17 @@ def test_what_is_ones_own_is_shown_while_one_is_signed_in(
         sign_in(second.page)  # and is where one was
         expect(second.messages).to_have_count(3)
         assert second.page.url == cats
+
+
+@on_a_desktop
+def test_an_account_with_many_groups_is_let_in(page: Page, place: Place) -> None:
+    # 200 of them make cookies of 16 kB; the image sets what lets them in.
+    place.environment |= re.findall(
+        r"^ENV (WEBSOCKETS\w+)=(\d+)$", (place.folder / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    place.about("ada", groups=[str(uuid4()) for _ in range(200)])
+    with place.open():
+        expect(place.sign_in(page).input).to_be_visible()
 
 
 @on_a_desktop

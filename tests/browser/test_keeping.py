@@ -74,7 +74,7 @@ def test_a_chat_is_found_again(
         chat.wait_for_the_end()
         page.wait_for_url(lambda url: "?c=" in url and url != cats)
         dogs = page.url
-        page.wait_for_timeout(2500)  # an address that has just been left is not gone back to at once
+        page.wait_for_timeout(700)  # an address that has just been left is not gone back to at once
 
         for go, questions in (
             (page.go_back, []),
@@ -185,7 +185,7 @@ def test_an_app_moves_from_session_to_database_by_the_documented_steps(
     for step in steps[:-1]:
         command, *arguments = shlex.split(step)
         if command == "uvx":
-            cruft(*arguments[1:], "--skip-apply-ask", cwd=app)
+            cruft(*arguments[1:], cwd=app)
         else:
             run(command, *arguments, "-m", "smoke", cwd=app)
     git(app, "add", "-A")

@@ -24,6 +24,7 @@ SECRET_CHARS = 32  # who finds out a shorter cookie_secret can come as anybody
 COOKIE_SECONDS = 31 * 86400  # for which Streamlit takes its cookie
 ENDED = "You have been signed out: sign in again to go on. Your chats are kept, and an answer in progress goes on."
 NOT_DONE = "You were not signed in: try again. If it happens again, look at the app's log."
+UNDER_AUTH = "DATABASE_URL is under [auth] in .streamlit/secrets.toml: move it above [auth], then restart the app."
 UNSENT = "This was not sent, because you had been signed out. Copy it before you sign in:"
 REFUSED = "{who} does not have access to this app: sign out to use another account, or ask whoever runs the app."
 # Other tabs of a browser in which somebody has signed out show nothing any more, either.
@@ -93,11 +94,14 @@ def _read_secrets() -> tuple[str, list[str]]:
         lacks += [f"a name without _ for [auth.{provider}]"] if "_" in provider else []
     if 0 < len(str(auth.get("cookie_secret", ""))) < SECRET_CHARS:
         lacks.append(f"a cookie_secret of at least {SECRET_CHARS} characters")
+    if any("DATABASE_URL" in table for table in (auth, *auth.values()) if isinstance(table, Mapping)):
+        raise ChatError(UNDER_AUTH)
     if lacks:
         what = f"Sign-in is not set up yet: .streamlit/secrets.toml lacks, under [auth], {', '.join(lacks)}."
         raise ChatError(f"{what} README.md says what to put there; then restart the app.")
     address = urlsplit(auth["redirect_uri"].replace("{port}", str(st.get_option("server.port"))))
-    return f"{address.scheme}://{address.netloc}", [*providers]
+    default = {"http": ":80", "https": ":443"}.get(address.scheme, "")  # a browser leaves it out
+    return f"{address.scheme}://{address.netloc.lower().removesuffix(default)}", [*providers]
 
 
 def _may_use(claims: Mapping[str, Any], allowed: list[str]) -> bool:

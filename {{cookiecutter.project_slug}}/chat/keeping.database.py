@@ -191,7 +191,7 @@ class StoredHistory(History):
         """Put in the growing message itself, if it grows in this process; mark what nobody writes any more."""
         if turn := writer().turns.get(one.row):
             return one._replace(message=turn.answer)
-        if state_of(one.message).get("status") == "running" and abs(one.beat or 0) < time.time() - BEAT_SECONDS:
+        if state_of(one.message).get("status") == "running" and abs(time.time() - abs(one.beat or 0)) > BEAT_SECONDS:
             broken = one._replace(message=one.message.model_copy(deep=True))
             broken.message.response_metadata |= {"status": "failed", "error": BROKE_OFF}
             return broken if store.break_off(broken) else one
@@ -213,7 +213,7 @@ class _Elsewhere:
     note = ""
 
     def __init__(self, answer: Any, row: Row) -> None:
-        self.answer, self._row, self._seen = answer, row, time.time()
+        self.answer, self._row, self._beat, self._seen = answer, row, 0.0, time.monotonic()
 
     @property
     def running(self) -> bool:
@@ -238,11 +238,12 @@ class _Elsewhere:
         try:
             found = store.look(self._row)
         except ChatError:  # the next look may succeed; meanwhile, nobody can write
-            self._seen = time.time()
+            self._seen = time.monotonic()
             return
         if found:
-            self._seen = max(self._seen, abs(found.beat or 0))
+            if (beat := abs(found.beat or 0)) != self._beat:  # the other machine's clock may be set back
+                self._beat, self._seen = beat, time.monotonic()
             for field in ("content", "response_metadata", "usage_metadata"):
                 setattr(self.answer, field, getattr(found.message, field))
-        if self.running and self._seen < time.time() - BEAT_SECONDS:
+        if self.running and self._seen < time.monotonic() - BEAT_SECONDS:
             self.answer.response_metadata |= {"status": "failed", "error": BROKE_OFF}

@@ -46,7 +46,7 @@ if __name__ == "__main__":  # before a new version's first replica starts, say
 
     try:
         if address := read_secrets().get("DATABASE_URL"):  # Streamlit, which would put it there, is not running
-            os.environ.setdefault("DATABASE_URL", address)
+            os.environ["DATABASE_URL"] = str(address)  # whatever is there, as Streamlit does
         store.engine()
     except Exception as error:
         sys.exit(f"The database could not be migrated: {error}")

@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionEr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chat.errors import ChatError
-from chat.message import files_of, text_of
+from chat.message import files_of, is_answer, text_of
 from chat.settings import ROOT
 from server.kept import drop, keep
 
@@ -38,6 +38,7 @@ CANCELED = "57014"  # what PostgreSQL says of a statement that took longer
 # What libpq asks the system: a connection over which nothing comes back any more is given up.
 _PATIENCE = {"keepalives_idle": SECONDS, "keepalives_interval": 2, "keepalives_count": 3}
 _PATIENCE |= {"connect_timeout": SECONDS, "tcp_user_timeout": SECONDS * 1000}
+_CONNECT: Any = {"client_encoding": "utf8"} | _PATIENCE  # else psycopg takes a database in SQL_ASCII for bytes
 # Connections are kept: making one takes longer than what a turn does with it.
 _POOL: Any = {"pool_size": 10, "max_overflow": 0, "pool_use_lifo": True, "pool_timeout": SECONDS}
 _SET_UP = {
@@ -104,18 +105,17 @@ def _connect(address: str) -> sa.Engine:
     begin = time.monotonic()
     try:
         url = sa.make_url(address)
-    except ArgumentError as error:
+        if url.drivername in ("postgres", "postgresql"):
+            url = url.set(drivername="postgresql+psycopg")
+        if url.drivername == "sqlite" and url.database:
+            file = ROOT / url.database  # wherever the app is started
+            file.parent.mkdir(parents=True, exist_ok=True)
+            url = url.set(database=str(file))
+        is_file = url.drivername == "sqlite"  # it does not go away, so no connection is tried before it is used
+        options = {"timeout": SECONDS} if is_file else _CONNECT
+        made = sa.create_engine(url, connect_args=options, hide_parameters=True, pool_pre_ping=not is_file, **_POOL)
+    except (ArgumentError, TypeError, ValueError) as error:  # TypeError: for SQLite in memory, which takes no pool
         raise ChatError("DATABASE_URL is not the address of a database: see README.md.") from error
-    if url.drivername in ("postgres", "postgresql"):
-        url = url.set(drivername="postgresql+psycopg")
-    if url.drivername == "sqlite" and url.database:
-        file = ROOT / url.database  # wherever the app is started
-        file.parent.mkdir(parents=True, exist_ok=True)
-        url = url.set(database=str(file))
-    is_file = url.drivername == "sqlite"  # it does not go away, so no connection is tried before it is used
-    patience = {"timeout": SECONDS} if is_file else _PATIENCE
-    try:
-        made = sa.create_engine(url, connect_args=patience, hide_parameters=True, pool_pre_ping=not is_file, **_POOL)
     except ModuleNotFoundError as error:
         raise ChatError(f"DATABASE_URL needs a package that is not installed ({error.name}): see README.md.") from error
     event.listen(made, "connect", partial(_set_up, _SET_UP.get(made.dialect.name, ())))
@@ -319,12 +319,12 @@ def _check(db: sa.Connection, mine: Mapping[str, Any], settings: Mapping[str, An
     """Return the position of the conversation's last message; raise a ChatError if its owner has too much."""
     chats = "FROM conversation WHERE owner = :owner AND deleted IS NULL"
     text = f"""SELECT
-        (SELECT count(*) FROM asked WHERE owner = :owner AND time > :now - 60) AS minute,
-        (SELECT count(*) FROM asked WHERE owner = :owner AND time > :now - 86400) AS day,
+        (SELECT count(*) FROM asked WHERE owner = :owner AND time BETWEEN :now - 60 AND :later) AS minute,
+        (SELECT count(*) FROM asked WHERE owner = :owner AND time BETWEEN :now - 86400 AND :later) AS day,
         (SELECT count(*) {chats}) AS chats, (SELECT sum(size) {chats}) AS size,
         (SELECT sum(size) FROM conversation WHERE owner = :owner) AS size_with_deleted,
         (SELECT max(position) FROM message WHERE {OF_MINE}) AS last"""
-    has = _run(db, text, **mine).one()
+    has = _run(db, text, **mine, later=mine["now"] + 60).one()  # any later was asked before the clock was set back
     limits = settings["conversations"]
     for number, most, sentence in (
         (asks * (has.minute + 1), settings["questions_per_minute"], "{:,} questions a minute: wait a minute"),
@@ -491,7 +491,8 @@ def _to_columns(one: BaseMessage, files: dict[str, str]) -> dict[str, Any]:
         hashes = [sha256(text.encode()).hexdigest() for text in texts]
         data["data"]["content"] = [first, *({"stored": hash} for hash in hashes)]
         files |= zip(hashes, texts, strict=True)
-    return {"text": _folded(text_of(one)), "data": json.dumps(data)}
+    searched = text_of(one) if isinstance(one, HumanMessage) or is_answer(one) else ""  # each chat has the greeting
+    return {"text": _folded(searched), "data": json.dumps(data)}
 
 
 def _folded(text: str) -> str:

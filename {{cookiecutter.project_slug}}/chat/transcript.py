@@ -109,7 +109,8 @@ def show_unseen(chat: Chat) -> None:
         what = f"the first {unseen} questions and their answers" if unseen > 1 else "the first question and its answer"
         st.caption(f"This chat is long: the model no longer sees {what}.")
     if unread := state.get("unread"):
-        st.caption(f"Files in this chat that {plain(chat.model_settings['name'])} does not read: {unread}.")
+        many = unread if unread > 1 else "one"
+        st.caption(f"{plain(chat.model_settings['name'])} cannot read {many} of the files in this chat.")
     #% if cookiecutter.tools != "none"
     if problem := state.get("without"):
         st.warning(plain(problem))

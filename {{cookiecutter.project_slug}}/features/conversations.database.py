@@ -21,7 +21,7 @@ from server.visitor import visitor
 UNTITLED = "Untitled chat"
 NOT_FOUND = "This chat was not found: it may have been deleted, or the link is incomplete. Start a new one here."
 # For so long, an event may come that the browser sent before it learned of its new address.
-LATE_SECONDS = 2
+LATE_SECONDS = 0.5  # no longer: whoever has gone to the wrong chat goes Back at once
 STYLE_AND_SCRIPT = Path(__file__).with_suffix(".html")
 
 
@@ -165,7 +165,8 @@ def _rename(chats: _Chats, key: str) -> None:
     name = st.session_state.get(f"app.name.{key}")
     if isinstance(name, str) and key in chats.titles and (name := clean(name).strip()[:60]) != chats.titles[key]:
         chats.attempt(partial(store.rename, visitor(), key, name))
-    chats.renamed = ""
+    if not chats.problem:  # else what was typed stays, to be tried again
+        chats.renamed = ""
 
 
 def _act(chats: _Chats, key: str) -> None:

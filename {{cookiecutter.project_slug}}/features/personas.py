@@ -4,12 +4,12 @@ from functools import partial
 
 import streamlit as st
 
-from chat import choice
+from chat import choice, settings
 from chat.errors import ChatError
 from chat.files import MAX_CHARS
 from chat.message import clean
 from chat.session import Chat
-from chat.settings import PROMPTS, read_prompt
+from chat.settings import read_prompt
 
 NOT_OTHER_PERSONAS = {"system", "greeting", "starters"}
 
@@ -28,7 +28,7 @@ def choose(chat: Chat) -> None:
 
 
 def _names() -> list[str]:
-    return ["system", *sorted({path.stem for path in PROMPTS.glob("*.md")} - NOT_OTHER_PERSONAS)]
+    return ["system", *sorted({path.stem for path in settings.PROMPTS.glob("*.md")} - NOT_OTHER_PERSONAS)]
 
 
 def _title(name: str) -> str:
@@ -71,7 +71,7 @@ def _revert(chat: Chat, name: str) -> None:
 
 def _save(chat: Chat, name: str, key: str) -> None:
     _use(chat, name, key)
-    text, file = chat.kept["edited_prompts"].get(name), PROMPTS / f"{name}.md"
+    text, file = chat.kept["edited_prompts"].get(name), settings.PROMPTS / f"{name}.md"
     if text is None or name not in _names() or not chat.settings["save_prompts"]:
         return
     try:

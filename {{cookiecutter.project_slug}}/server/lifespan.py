@@ -66,5 +66,5 @@ def _end_gently(name: str, end: Callable[..., Any], waited: float = 0) -> None:
             let_go()
         asyncio.get_running_loop().call_later(0.5, _end_gently, name, end, waited + 0.5)
     else:
-        logging.getLogger(__name__).warning("The server ends: %s.", name)
+        logging.getLogger(__name__).warning("Shutting down: %s.", name)
         end(signal.SIGTERM, None)

@@ -20,6 +20,7 @@ from server import kept
 from tests.model_server import ModelServer
 
 PAGE = Path(__file__).parent.parent / "page.py"
+PROMPTS = {"system": "You are a test.", "greeting": "How can I help you?", "starters": "- Why?\n- How?\n"}
 LEADS_ELSEWHERE = ("_PROXY", "_BASE_URL", "_API_BASE", "_API_URL", "SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_PROFILE")
 LEADS_ELSEWHERE += ("AWS_BEARER_TOKEN_BEDROCK", "GOOGLE_GENAI_USE_VERTEXAI")
 
@@ -53,6 +54,46 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
         _forget()
         yield server
         _forget()
+
+
+def as_shipped() -> dict[str, Any]:
+    """Return the settings with the limits that the app came with: the owner may have others."""
+    return {
+        **read_settings(),
+        "tokens_per_session": 0,
+        "answer_characters": 200_000,
+        "answer_minutes": 30,
+        "questions_per_minute": 30,
+        "shutdown_seconds": 60,
+        "save_prompts": False,
+        "image_hosts": [],
+        "frame_hosts": ["*"],
+        "model": {**read_settings()["model"], "history_tokens": 0, "history_messages": 100},
+        #% if cookiecutter.conversations != "session"
+        "conversations": {"keep_days": 0, "questions_per_day": 1000, "chats": 1000, "megabytes": 500},
+        #% endif
+        #% if cookiecutter.conversations == "accounts"
+        "accounts": {"allowed": [], "sign_in_hours": 168},
+        #% endif
+        #% if cookiecutter.tools != "none"
+        "tools": {"rounds": 10, "seconds": 60, "seconds_to_ask": 300},
+        "servers": {},
+        #% endif
+    }
+
+
+@pytest.fixture(autouse=True)
+def _owners_edits_do_not_count(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Give each test the limits that the app came with, and short prompts; the smoke tests use the owner's prompts."""
+    for name, value in as_shipped().items():
+        monkeypatch.setitem(read_settings(), name, value)
+    if not request.node.get_closest_marker("smoke"):
+        folder = tmp_path_factory.mktemp("prompts")
+        for name, text in PROMPTS.items():
+            (folder / f"{name}.md").write_text(text, encoding="utf-8")
+        monkeypatch.setattr("chat.settings.PROMPTS", folder)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """People sign in: before that, nothing is shown or read; afterwards it is seen whose chats these are."""
 
+import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -174,10 +175,19 @@ def test_what_is_missing_is_named(auth: dict[str, Any], lacks: str) -> None:
     assert_closed(page, "Try again")
 
 
+@pytest.mark.parametrize("auth", [AUTH, {**NAMED, "google": OF_PROVIDER}])
+def test_a_database_that_is_named_under_auth_is_spoken_of(auth: dict[str, Any]) -> None:
+    *_, last = auth
+    below = {"DATABASE_URL": "sqlite:///mine.db"}  # as a line at the file's end
+    page = open_page(auth=auth | ({last: auth[last] | below} if last == "google" else below))
+    assert page.error[0].value == accounts.UNDER_AUTH
+    assert_closed(page, "Try again")
+
+
 @pytest.mark.parametrize("line", ["", "allowed = 'example.org'", "allowed = [5]"])
 def test_settings_that_cannot_be_read_let_nobody_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str) -> None:
     text = (ROOT / "settings.toml").read_text(encoding="utf-8")
-    (tmp_path / "settings.toml").write_text(text.replace("allowed = []", line), encoding="utf-8")
+    (tmp_path / "settings.toml").write_text(re.sub(r"(?ms)^allowed = \[.*?\]", line, text), encoding="utf-8")
     monkeypatch.setattr("chat.settings.ROOT", tmp_path)
     page = open_page(claims())
     assert "values: accounts.allowed. Fix" in page.error[0].value
@@ -212,6 +222,21 @@ def test_at_another_address_than_that_of_redirect_uri_it_says_so(
     assert_closed(page, *buttons)
     said = "" if buttons else "You can sign in only at http://localhost:8501: open the app there."
     assert "".join(error.value for error in page.error) == said
+
+
+@pytest.mark.parametrize(
+    ("named", "address"),
+    [
+        ("http://Chat.example.org", "http://chat.example.org"),
+        ("https://chat.example.org:443", "https://chat.example.org"),
+        ("http://chat.example.org:80", "http://chat.example.org"),
+    ],
+)
+def test_an_address_may_be_written_otherwise_than_browsers_do(
+    named: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(st, "context", SimpleNamespace(headers={"Origin": address}, cookies={}))
+    assert_closed(open_page(auth={**AUTH, "redirect_uri": f"{named}/oauth2callback"}), "Sign in")
 
 
 def test_a_sign_in_that_was_not_completed_is_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_a_model_that_reads_no_pictures_is_sent_none(
     question.content[1] = {"type": "image", "base64": base64.b64encode(PNG).decode(), "mime_type": "image/png"}
     build_model(settings, ask_for_key(settings["model"]) or "").profile = ModelProfile(image_inputs=False)
     say(page, "And now?")
-    assert "does not read: 1" in str([caption.value for caption in page.caption])
+    assert "cannot read one of the files" in str([caption.value for caption in page.caption])
     assert transcript(page)[-1] == ("ai", "Hello from the model.")
     assert "(a file)" in json.dumps(server.requests[-1])
     assert question.content[1]["base64"] not in json.dumps(server.requests[-1])

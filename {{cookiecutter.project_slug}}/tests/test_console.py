@@ -23,10 +23,13 @@ SECRETS = {"auth": dict.fromkeys(AUTH, "http://localhost:8501/oauth2callback")}
 #% endif
 TURNS = f"""
 from streamlit.testing.v1 import AppTest
+from chat.settings import read_settings
+from tests.conftest import as_shipped
 #% if cookiecutter.conversations != "session"
 from chat.writer import writer
 #% endif
 
+read_settings().update(as_shipped())
 page = AppTest.from_file("page.py", default_timeout=60).run()
 #% if cookiecutter.conversations == "accounts"
 page.user, page.secrets = {USER}, {SECRETS}

@@ -1,5 +1,7 @@
 """One's own conversations: new, rename, delete with undo, search, and each at an address of its own."""
 
+import time
+
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -64,6 +66,15 @@ def test_an_event_that_the_browser_sent_before_it_knew_its_address_changes_nothi
     assert page.query_params["c"] == cats
 
 
+def test_one_can_go_back_at_once(page: AppTest) -> None:
+    say(page, "About cats")
+    cats = page.query_params["c"]
+    press(page, "New chat")
+    time.sleep(0.7)  # as long as it takes to see that it was the wrong button
+    page.query_params["c"] = cats
+    assert questions(page.run()) == ["About cats"]
+
+
 def test_nobody_opens_or_lists_what_another_has(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     say(page, "A secret")
     address = page.query_params["c"]
@@ -99,6 +110,21 @@ def test_rename(page: AppTest) -> None:
     field.set_value("Cats").run()
     assert "Cats" in labels(page)
     assert "About cats" not in labels(page)
+
+
+def test_a_name_that_could_not_be_saved_can_be_saved_later(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise store.ChatError(store.AWAY)
+
+    say(page, "About cats")
+    page.menu_button[0].click("Rename").run()
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "rename", away)
+        next(field for field in page.text_input if "app.name" in str(field.key)).set_value("Cats").run()
+    assert store.AWAY in [warning.value for warning in page.warning]
+    press(page, "Done")
+    assert "Cats" in labels(page)
+    assert "Done" not in labels(page)
 
 
 def test_delete_can_be_undone(page: AppTest) -> None:

@@ -3,13 +3,16 @@
 import io
 import tracemalloc
 import zipfile
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from langchain_core.messages import BaseMessage
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from chat import everything, store
+from chat.files import MAX_MEGABYTES_TOGETHER, to_block
 from server.visitor import visitor
 from tests.conftest import PAGE
 from tests.pages import press, say, transcript
@@ -69,14 +72,60 @@ def test_many_are_exported_in_parts(page: AppTest, monkeypatch: pytest.MonkeyPat
     assert downloads[2:] == [f"Export all chats, part {number} of 3" for number in (1, 2, 3)]
 
 
-@pytest.mark.parametrize("spoil", ["no ZIP", "no chat", "half a ZIP", "too large"])
+def test_a_chat_with_as_many_files_as_a_question_may_have_comes_back_from_a_part_of_its_own(page: AppTest) -> None:
+    question, answer = turn("What is it?")
+    most = MAX_MEGABYTES_TOGETHER * 2**20 // 3
+    pdfs = [to_block(f"{number}.pdf", f"%PDF-1.4 {number}".encode().ljust(most)) for number in range(3)]
+    question.content = [{"type": "text", "text": "What is it?"}, *pdfs]
+    for messages in (turn("Before"), (question, answer), turn("After")):
+        mine(*messages)
+    page.session_state["app.export"] = True
+    downloads = [element.proto.label for element in page.run().get("download_button")]
+    assert downloads[2:] == [f"Export all chats, part {number} of 3" for number in (1, 2, 3)]
+    assert not page.warning
+    data = exported()
+    store.forget(visitor())
+    assert not imported(page, data).error
+    chats = {title: id for id, title, _ in store.chats(visitor())}
+    assert [*chats] == ["After", "What is it?", "Before"]
+    found = store.load(visitor(), chats["What is it?"])
+    assert found
+    assert found.messages[0].message.content == question.content
+
+
+def test_a_chat_that_is_too_large_to_come_back_is_spoken_of_before_it_is_deleted(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine(*turn("x" * 2_000_000))
+    page.session_state["app.export"] = True
+    assert not page.run().warning
+    monkeypatch.setitem(config.get_config_options(), "server.maxUploadSize", SimpleNamespace(value=1))
+    assert "too large to import again: exported, it can exceed 1 MB" in page.run().warning[0].value
+
+
+def test_what_a_system_has_packed_again_comes_back(page: AppTest) -> None:
+    mine(*turn("First?"))
+    with zipfile.ZipFile(file := io.BytesIO(), "w") as packed, zipfile.ZipFile(io.BytesIO(exported())) as chats:
+        for name in (".DS_Store", "chats-1/", "__MACOSX/chats-1/._1.json", "chats-1/other versions/1.json"):
+            packed.writestr(name, b"\0")
+        for name in chats.namelist():
+            packed.writestr(f"chats-1/{name}", chats.read(name))
+    store.forget(visitor())
+    assert not imported(page, file.getvalue()).error
+    assert [title for _, title, _ in store.chats(visitor())] == ["First?"]
+
+
+@pytest.mark.parametrize("spoil", ["no ZIP", "no chat", "half a ZIP", "too large", "nothing"])
 def test_what_is_no_export_says_so(page: AppTest, monkeypatch: pytest.MonkeyPatch, spoil: str) -> None:
     with zipfile.ZipFile(file := io.BytesIO(), "w") as made:
         made.writestr("1.json", export._to_json(turn("First?")))
         made.writestr("2 *.json", "[1]" if spoil == "no chat" else export._to_json(turn("Second?")))
     data = {"no ZIP": b"no ZIP", "half a ZIP": file.getvalue()[:300]}.get(spoil, file.getvalue())
     if spoil == "too large":
-        monkeypatch.setattr(everything, "PART", 10)
+        monkeypatch.setattr(everything, "MOST", 10)
+    if spoil == "nothing":
+        zipfile.ZipFile(file := io.BytesIO(), "w").close()
+        data = file.getvalue()
     imported(page, data)
     before = "only the chats before it were imported" if spoil == "no chat" else "nothing was imported"
     assert f"is not an exported chat, or is too large: {before}." in page.error[0].value

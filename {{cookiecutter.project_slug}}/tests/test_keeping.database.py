@@ -43,10 +43,11 @@ from langchain_core.messages import HumanMessage
 from chat.session import Chat
 from chat.turn import start
 from server import visitor
+from tests.conftest import as_shipped
 
 visitor._identity = lambda: "0" * 64
 model = FakeListChatModel(responses=["word " * 1000], sleep=0.02)
-start(HumanMessage("Why?"), Chat(session_key=sys.argv[1], model=model))
+start(HumanMessage("Why?"), Chat(settings=as_shipped(), session_key=sys.argv[1], model=model))
 time.sleep(600)
 """
 
@@ -226,6 +227,24 @@ def test_an_answer_whose_process_is_gone_broke_off(page: AppTest, monkeypatch: p
     page = reopen(row.id)
     assert transcript(page)[-1] == ("ai", "Half")
     assert page.error[0].value == keeping.BROKE_OFF
+    assert state_of(stored(row.id)[-1])["status"] == "failed"
+
+
+def test_an_answer_whose_process_is_gone_broke_off_though_the_clock_was_set_back(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as ahead:
+        now = time.time()
+        ahead.setattr(time, "time", lambda: now + 3600)
+        row = store_turn("running")
+    monkeypatch.setattr(keeping, "BEAT_SECONDS", 0.1)
+    elsewhere = keeping._Elsewhere(stored(row.id)[-1], row)
+    elsewhere._look()
+    assert elsewhere.running
+    time.sleep(0.2)
+    elsewhere._look()
+    assert not elsewhere.running
+    assert reopen(row.id).error[0].value == keeping.BROKE_OFF
     assert state_of(stored(row.id)[-1])["status"] == "failed"
 
 

@@ -1,6 +1,5 @@
 """Each file in prompts/ is a persona, which a chat may edit for itself."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,10 @@ from tests.pages import labels, press, say
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Use prompts of the test's own: one persona more."""
-    shutil.copytree(files.PROMPTS, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "old_pirate.md").write_text("Talk like {a} pirate.", encoding="utf-8")
-    for module in (files, personas):
-        monkeypatch.setattr(module, "PROMPTS", tmp_path)
-    return tmp_path
+def folder() -> Path:
+    """Return the folder of the test's prompts, with one persona more."""
+    (files.PROMPTS / "old_pirate.md").write_text("Talk like {a} pirate.", encoding="utf-8")
+    return files.PROMPTS
 
 
 def test_a_file_is_a_persona(folder: Path, page: AppTest, server: ModelServer) -> None:

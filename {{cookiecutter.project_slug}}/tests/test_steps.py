@@ -171,6 +171,7 @@ STEP = {"id": "x", "round": 0, "name": "echo", "arguments": {}, "status": "done"
     ],
 )
 def test_only_what_was_checked_is_imported(page: AppTest, change: dict[str, Any], kept: dict[str, Any] | None) -> None:
+    pytest.importorskip("features.export")
     say(page, "Hello")
     saved = messages_to_dict(history(page))
     saved[-1]["data"]["response_metadata"] |= {"steps": [STEP | change], "context": "x"}

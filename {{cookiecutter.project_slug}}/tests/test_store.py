@@ -2,7 +2,9 @@
 
 import inspect
 import multiprocessing
+import runpy
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -154,7 +156,9 @@ def test_search_finds_titles_and_text_in_any_case() -> None:
     for there, asked in (("Na\u0131ve, nai\u0308ve", "naïve"), ("İstanbul", "istanbul"), ("가방", "가방")):
         other = begin(*turn(there))
         assert [found for found, *_ in store.chats(MINE, asked)] == [other], asked
-    assert store.chats(MINE, "0_") == store.chats(MINE, "nowhere") == []
+    begin(AIMessage("How can I help you?"), *turn("A question", "An answer"))
+    for nowhere in ("0_", "nowhere", "help"):
+        assert store.chats(MINE, nowhere) == [], nowhere
     store.rename(MINE, id, "Äpfel")
     assert [title for _, title, _ in store.chats(MINE, "äPFEL")] == ["Äpfel"]
 
@@ -286,6 +290,17 @@ def test_an_owner_may_have_so_much(limits: dict[str, Any], sentence: str) -> Non
         ask(MINE)
     assert len(store.chats(MINE)) == 2
     ask(OTHER)
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"questions_per_minute": 1, "conversations": UNBOUNDED | {"questions_per_day": 1}}
+    with monkeypatch.context() as ahead:
+        now = time.time()
+        ahead.setattr(time, "time", lambda: now + 3600)
+        begin(*turn(status="running"))
+    store.add(MINE, uuid4().hex, turn(status="running"), {}, limits)
+    with pytest.raises(ChatError, match="limit of 1 questions a minute"):
+        store.add(MINE, uuid4().hex, turn(status="running"), {}, limits)
 
 
 def test_nobody_gets_around_a_limit_by_asking_at_once() -> None:
@@ -429,11 +444,39 @@ def test_a_database_that_is_away_is_a_sentence(
     with pytest.raises(ChatError, match="cannot be reached"):
         store.chats(MINE)
     assert "a-password" not in caplog.text
-    monkeypatch.setenv("DATABASE_URL", "no address")
-    with pytest.raises(ChatError, match="not the address of a database"):
-        store.chats(MINE)
+    for wrong in ("no address", "postgresq://me@127.0.0.1/x", "postgresql://me@127.0.0.1:port/x", "sqlite://"):
+        monkeypatch.setenv("DATABASE_URL", wrong)
+        with pytest.raises(ChatError, match="not the address of a database"):
+            store.chats(MINE)
     monkeypatch.setenv("DATABASE_URL", database)
     assert store.chats(MINE)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_postgresql_may_have_another_encoding(
+    database: str, monkeypatch: pytest.MonkeyPatch, encoding: str, request: pytest.FixtureRequest
+) -> None:
+    if database.startswith("sqlite"):
+        pytest.skip("an encoding is PostgreSQL's")
+    name = f"chats_{encoding.lower()}"
+    with store.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        db.execute(sa.text(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'"))
+    address = sa.make_url(database).set(database=name).render_as_string(hide_password=False)
+    monkeypatch.setenv("DATABASE_URL", address)
+    request.addfinalizer(lambda: kept._kept.pop(f"database {address}").dispose())
+    id = begin(*turn("Grüße", "Sö."))
+    assert texts(MINE, id) == ["Grüße", "Sö."]
+    assert [title for _, title, _ in store.chats(MINE, "grüße")] == ["Grüße"]
+
+
+def test_the_tables_are_made_in_the_database_that_the_app_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {"DATABASE_URL": f"sqlite:///{tmp_path.as_posix()}/mine.db"}  # Streamlit lets it win over the environment
+    monkeypatch.setattr("chat.settings.read_secrets", lambda: secrets)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path.as_posix()}/other.db")
+    monkeypatch.delitem(sys.modules, "chat.migrate", raising=False)
+    runpy.run_module("chat.migrate", run_name="__main__")
+    store.engine().dispose()
+    assert [file.name for file in tmp_path.glob("*.db")] == ["mine.db"]
 
 
 def test_a_file_that_is_named_without_its_folder_is_the_apps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
