@@ -54,9 +54,10 @@ def test_an_app_with_a_database_passes_its_own_checks() -> None:
 
 
 @pytest.mark.installs
-def test_an_app_with_accounts_and_tools_passes_its_own_checks(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_an_app_with_accounts_and_tools_passes_its_own_checks(request: pytest.FixtureRequest) -> None:
     made = install(model_provider="openai", conversations="accounts", tools="files and MCP servers")
-    app = Path(shutil.copytree(made, tmp_path / "app", ignore=shutil.ignore_patterns(".venv")))
+    # Not in tmp_path: each pytest that starts closes its parent to other users, and PostgreSQL does not run as root.
+    app = Path(shutil.copytree(made, made.parent / "edited", ignore=shutil.ignore_patterns(".venv")))
     edit_as_owner(app)
     tests = {file.stem.removeprefix("test_") for file in (app / "tests").glob("test_*.py")}
     assert {*OF_NEITHER} < tests

