@@ -10,12 +10,26 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
+
+from filelock import FileLock
 
 REPOSITORY = Path(__file__).parent.parent
-FOLDER = tempfile.TemporaryDirectory(prefix="chat-app-template-", ignore_cleanup_errors=True)  # all that is made here
+if "TEST_APPS" not in os.environ:  # pytest's first process makes it, for all of them
+    _folder = tempfile.TemporaryDirectory(prefix="chat-app-template-", ignore_cleanup_errors=True)
+    os.environ["TEST_APPS"] = _folder.name
+    Path(_folder.name).chmod(0o755)  # PostgreSQL, whose programs are in it, does not run as root
+FOLDER = Path(os.environ["TEST_APPS"])  # all that is made here
+
+
+def new_folder() -> Path:
+    """Make a folder."""
+    (folder := FOLDER / uuid4().hex[:8]).mkdir()
+    return folder
 
 
 def copy_template(folder: Path) -> Path:
@@ -28,7 +42,9 @@ def copy_template(folder: Path) -> Path:
     return Path(shutil.copytree(REPOSITORY, folder, ignore=ignored))
 
 
-TEMPLATE = copy_template(Path(FOLDER.name) / "template")
+TEMPLATE = FOLDER / "template"
+if not TEMPLATE.exists():
+    copy_template(TEMPLATE)
 QUESTIONS: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 PROVIDERS: list[str] = QUESTIONS["model_provider"]
 UV = os.environ.get("UV", "uv")
@@ -74,7 +90,7 @@ def cookiecutter(
 @functools.cache
 def bake(**answers: str) -> Path:
     """Return the folder of an app with these answers, rendered but not installed; each combination is made once."""
-    output = Path(tempfile.mkdtemp(dir=FOLDER.name))
+    output = new_folder()
     done = cookiecutter(output, **{"smoke_test": "no", **answers})
     assert done.returncode == 0, done.stdout
     return next(output.iterdir())
@@ -82,10 +98,20 @@ def bake(**answers: str) -> Path:
 
 @functools.cache
 def install(**answers: str) -> Path:
-    """Return the folder of an app with these answers, installed and smoke-tested by its hook."""
-    folder = bake(smoke_test="yes", **answers)
-    assert (folder / ".venv").is_dir()
-    return folder
+    """Return the folder of an app with these answers, which its hook has installed and smoke-tested.
+
+    That is done once; each of pytest's processes gets a copy of its own, with the same packages.
+    """
+    if os.name == "nt":  # where a link to packages needs rights
+        return bake(smoke_test="yes", **answers)
+    name = sha256(repr(sorted(answers.items())).encode()).hexdigest()
+    with FileLock(FOLDER / f"{name}.lock"):
+        if not (place := FOLDER / f"{name}.txt").exists():
+            folder = bake(smoke_test="yes", **answers)
+            assert (folder / ".venv").is_dir()
+            place.write_text(str(folder))
+    made = Path(place.read_text())
+    return copy_app(made, new_folder() / made.name)
 
 
 def copy_app(made: Path, folder: Path) -> Path:

@@ -24,9 +24,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "installed_provider" in metafunc.fixturenames:
         every = metafunc.config.getoption("--all-providers")
         chosen = PROVIDERS if every else some_providers()
-        # All tests of a provider in one process, which installs its app once.
-        params = [pytest.param(provider, marks=pytest.mark.xdist_group(provider)) for provider in chosen]
-        metafunc.parametrize("installed_provider", params)
+        metafunc.parametrize("installed_provider", chosen)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

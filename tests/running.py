@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import tempfile
@@ -38,10 +39,11 @@ def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
 
 
 def free_port() -> int:
-    """Return a port of loopback on which nothing listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    """Return a port of loopback on which nothing listens, and which the system gives to nobody who asks for any."""
+    while True:
+        with contextlib.suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", random.randrange(10_000, 32_000)))
+            return free.getsockname()[1]
 
 
 @contextlib.contextmanager

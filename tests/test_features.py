@@ -27,7 +27,7 @@ def test_an_app_works_without(feature: str, conversations: str, tmp_path: Path, 
     if request.config.getoption("--all-providers"):
         others += ["keeping"] + [other for other in FEATURES if other != feature]
     if feature == "all":  # the rest is the same in both
-        others = [] if everything else ["smoke", "keeping", "store", "turn"]
+        others = [] if everything else ["smoke", "keeping", "turn"]
     python = [UV, "run", "--no-project", "--python", made / ".venv", "python", "-m", "pytest", "-q"]
     run(*python, "-p", "no:cacheprovider", *(f"tests/test_{name}.py" for name in others), cwd=app)
     lint = [UV, "run", "--project", REPOSITORY]

@@ -22,7 +22,6 @@ from tests.streamlit_client import Session
 
 pytestmark = [
     pytest.mark.installs,
-    pytest.mark.xdist_group("gateways"),
     pytest.mark.skipif(sys.platform != "linux", reason="the gateways are the same on every system"),
 ]
 KEY = "sk-test-0123456789abcdef"

@@ -20,7 +20,6 @@ resource = pytest.importorskip("resource", reason="Windows has no limits of a pr
 pytestmark = [
     pytest.mark.installs,
     pytest.mark.skipif(bool(what_is_missing()), reason=f"needs {what_is_missing()}"),
-    pytest.mark.xdist_group("replicas"),
 ]
 USERS, WORDS, PAUSE = 9, 40, 0.1
 AWAY = "The database cannot be reached right now: try again in a moment."

@@ -5,6 +5,7 @@
   const SENDS = "[data-testid=stChatInputSubmitButton], [class*=st-key-app-starter], .send, [aria-label='Try again']"
   let below = null // how much of the page stays below the window: 0 to follow an answer, null to leave the reader alone
   let top = 0
+  let height = 0 // as the reader has seen it: when a scroll is told, the page may have grown
   const keep = () => {
     if (below !== null) main.scrollTo(0, main.scrollHeight - main.clientHeight - below)
     top = main.scrollTop
@@ -14,9 +15,9 @@
     keep()
   }
   main.onscroll = () => {
-    const rest = main.scrollHeight - main.clientHeight - main.scrollTop
-    if (main.scrollTop < top && rest > 1) below = null // a page that shrinks ends up at its end
-    else if (main.scrollTop > top && rest < 40) below = 0
+    const end = main.scrollTop + main.clientHeight
+    if (main.scrollTop < top && end + 1 < main.scrollHeight) below = null
+    else if (main.scrollTop > top && end + 40 > height) below = 0
     top = main.scrollTop
   }
   const leave = ({ type, deltaY }) => {
@@ -61,7 +62,15 @@
     event.stopPropagation()
   }
   for (const type of ["beforeinput", "keydown", "click"]) document.body.addEventListener(type, check, true)
-  main.observer?.disconnect() // of an earlier run of this script
-  main.observer = new ResizeObserver(keep)
-  for (const part of [main, main.querySelector("[data-testid=stMainBlockContainer]")]) main.observer.observe(part)
+  for (const observer of main.observers ?? []) observer.disconnect() // of an earlier run of this script
+  const content = main.querySelector("[data-testid=stMainBlockContainer]")
+  const resized = new ResizeObserver(() => {
+    keep()
+    height = main.scrollHeight
+  })
+  for (const part of [main, content]) resized.observe(part)
+  // A page that shrinks and grows again at once has scrolled up by itself: this keeps it before that is told.
+  const changed = new MutationObserver(keep)
+  changed.observe(content, { childList: true, characterData: true, subtree: true })
+  main.observers = [resized, changed]
 }

@@ -24,7 +24,7 @@ from tests.browser.test_accessibility import STREAMLITS
 from tests.running import free_port, run_coroutine, running
 from tests.streamlit_client import Session
 
-pytestmark = [pytest.mark.browser, pytest.mark.installs, pytest.mark.xdist_group("accounts")]
+pytestmark = [pytest.mark.browser, pytest.mark.installs]
 ENDED = "You have been signed out"
 SECRETS = """
 [auth]

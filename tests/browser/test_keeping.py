@@ -15,7 +15,7 @@ from tests.browser.conftest import ENDLESS, reply
 from tests.running import free_port, running
 from tests.test_update import cruft, git, make_app
 
-pytestmark = [pytest.mark.browser, pytest.mark.installs, pytest.mark.xdist_group("keeping")]
+pytestmark = [pytest.mark.browser, pytest.mark.installs]
 TOOL = '''
 import asyncio
 from pathlib import Path

@@ -12,7 +12,7 @@ from tests.baking import app_tests, copy_app, install
 from tests.browser.chat_page import ChatPage
 from tests.running import running
 
-pytestmark = [pytest.mark.browser, pytest.mark.installs, pytest.mark.xdist_group("tools")]
+pytestmark = [pytest.mark.browser, pytest.mark.installs]
 TOOLS = '''
 import asyncio
 
