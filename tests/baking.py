@@ -26,12 +26,6 @@ if "TEST_APPS" not in os.environ:  # pytest's first process makes it, for all of
 FOLDER = Path(os.environ["TEST_APPS"])  # all that is made here
 
 
-def new_folder() -> Path:
-    """Make a folder."""
-    (folder := FOLDER / uuid4().hex[:8]).mkdir()
-    return folder
-
-
 def copy_template(folder: Path) -> Path:
     """Copy the template as a clone has it; Cookiecutter copies all there is at each run, environments too.
 
@@ -89,10 +83,16 @@ def cookiecutter(
 
 @functools.cache
 def bake(**answers: str) -> Path:
-    """Return the folder of an app with these answers, rendered but not installed; each combination is made once."""
-    output = new_folder()
-    done = cookiecutter(output, **{"smoke_test": "no", **answers})
-    assert done.returncode == 0, done.stdout
+    """Return the folder of an app with these answers, rendered but not installed.
+
+    Each combination is made once, for all of pytest's processes: edit a copy only.
+    """
+    output = FOLDER / sha256(repr(sorted(answers.items())).encode()).hexdigest()[:8]
+    with FileLock(f"{output}.lock"):
+        output.mkdir(exist_ok=True)
+        if not any(output.iterdir()):
+            done = cookiecutter(output, **{"smoke_test": "no", **answers})
+            assert done.returncode == 0, done.stdout
     return next(output.iterdir())
 
 
@@ -100,18 +100,14 @@ def bake(**answers: str) -> Path:
 def install(**answers: str) -> Path:
     """Return the folder of an app with these answers, which its hook has installed and smoke-tested.
 
-    That is done once; each of pytest's processes gets a copy of its own, with the same packages.
+    Each of pytest's processes gets a copy of its own, with the same packages.
     """
-    if os.name == "nt":  # where a link to packages needs rights
-        return bake(smoke_test="yes", **answers)
-    name = sha256(repr(sorted(answers.items())).encode()).hexdigest()
-    with FileLock(FOLDER / f"{name}.lock"):
-        if not (place := FOLDER / f"{name}.txt").exists():
-            folder = bake(smoke_test="yes", **answers)
-            assert (folder / ".venv").is_dir()
-            place.write_text(str(folder))
-    made = Path(place.read_text())
-    return copy_app(made, new_folder() / made.name)
+    made = bake(smoke_test="yes", **answers)
+    assert (made / ".venv").is_dir()
+    if os.name == "nt":  # where a link to the packages needs rights
+        return made
+    (folder := FOLDER / uuid4().hex[:8]).mkdir()
+    return copy_app(made, folder / made.name)
 
 
 def copy_app(made: Path, folder: Path) -> Path:

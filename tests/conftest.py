@@ -9,7 +9,8 @@ from tests.baking import PROVIDERS, QUESTIONS, install
 from tests.providers_table import PATH, passed_in_docs, with_table
 
 PASSED: dict[str, int] = {}
-LONGEST = ("test_any_text_survives", "test_no_schedule_loses_or_doubles_a_word")
+LONGEST = ("test_an_app_with_accounts", "test_an_installed_app", "test_an_app_works_without[all")
+LONGEST += ("test_any_text_survives", "test_no_schedule_loses")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,9 +28,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("installed_provider", chosen)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no process is left alone with it at the end."""
-    items.sort(key=lambda item: item.name not in LONGEST)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each process, which gets a part of the list, begin with some of what takes longest: the others help later."""
+    longest = [item for item in items if item.name.startswith(LONGEST)]
+    others = [item for item in items if not item.name.startswith(LONGEST)]
+    many = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    ends = [len(others) * n // many for n in range(many + 1)]
+    items[:] = [item for n in range(many) for item in longest[n::many] + others[ends[n] : ends[n + 1]]]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

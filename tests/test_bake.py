@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -166,8 +167,8 @@ def test_short_answers_come_back_from_settings_as_given() -> None:
     assert settings["model"]["name"] == "a/b:c-1"
 
 
-def test_no_secret_would_reach_git() -> None:
-    app = bake()
+def test_no_secret_would_reach_git(tmp_path: Path) -> None:
+    app = Path(shutil.copytree(bake(), tmp_path / "app"))
     run("git", "init", "-q", cwd=app)
     (app / ".streamlit" / "secrets.toml").write_text("KEY = 1")
     assert "secrets.toml\n" not in run("git", "status", "--short", "-uall", cwd=app).stdout
