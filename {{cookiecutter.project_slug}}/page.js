@@ -4,8 +4,8 @@
   const main = document.querySelector("[data-testid=stMain]")
   const SENDS = "[data-testid=stChatInputSubmitButton], [class*=st-key-app-starter], .send, [aria-label='Try again']"
   let below = null // how much of the page stays below the window: 0 to follow an answer, null to leave the reader alone
-  let top = 0
-  let height = 0 // as the reader has seen it: when a scroll is told, the page may have grown
+  let top = main.scrollTop
+  let height = main.scrollHeight // as of the last frame: by the time a scroll event arrives, the page may have grown
   const keep = () => {
     if (below !== null) main.scrollTo(0, main.scrollHeight - main.clientHeight - below)
     top = main.scrollTop
@@ -18,6 +18,7 @@
     const end = main.scrollTop + main.clientHeight
     if (main.scrollTop < top && end + 1 < main.scrollHeight) below = null
     else if (main.scrollTop > top && end + 40 > height) below = 0
+    else if (below) below = height - end
     top = main.scrollTop
   }
   const leave = ({ type, deltaY }) => {
@@ -69,8 +70,8 @@
     height = main.scrollHeight
   })
   for (const part of [main, content]) resized.observe(part)
-  // A page that shrinks and grows again at once has scrolled up by itself: this keeps it before that is told.
-  const changed = new MutationObserver(keep)
+  // The browser scrolls up when the page shrinks; if it grows again at once, that would look like the reader.
+  const changed = new MutationObserver(() => (top = Math.min(top, main.scrollHeight - main.clientHeight)))
   changed.observe(content, { childList: true, characterData: true, subtree: true })
   main.observers = [resized, changed]
 }

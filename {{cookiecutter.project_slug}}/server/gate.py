@@ -59,8 +59,9 @@ class _Session:
     async def rest(self) -> bool:
         """Ask the page to end its run, wait for that, and return whether it did."""
         self.waiting += 1
-        with self.watched:
-            self.watched.notify_all()
+        watched = self.watched  # a run that begins may put another in its place
+        with watched:
+            watched.notify_all()
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while not self.over.is_set():  # another event may enter first

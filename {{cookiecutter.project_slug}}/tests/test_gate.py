@@ -117,6 +117,22 @@ def test_a_run_that_takes_long_learns_that_an_event_waits(monkeypatch: pytest.Mo
     asyncio.run(connect(streamlit, [event("one"), event("two")]))
 
 
+def test_an_event_may_come_just_as_another_turn_begins_to_watch() -> None:
+    async def main() -> None:
+        session = gate._Session()
+
+        class Left(threading.Condition):
+            def __enter__(self) -> bool:
+                session.watched = threading.Condition()
+                return super().__enter__()
+
+        session.watched = Left()
+        assert await session.rest()
+        assert not session.waiting
+
+    asyncio.run(main())
+
+
 def test_a_turn_learns_that_its_browser_has_gone_and_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     there: list[Callable[[], bool]] = []
 
