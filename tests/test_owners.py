@@ -149,6 +149,8 @@ async def visit(ports: list[int], owner: str, seed: int, counted: Iterator[int],
         async with Visitor(chance.choice(ports), owner, chance, ids) as tab:
             for _ in range(chance.randrange(3, 15)):
                 if next(counted, None) is None:
+                    await tab.say(f"Question, the last, of {tab.mark}")  # an owner may just have deleted everything
+                    await tab.idle()
                     return
                 await tab.act()
 
