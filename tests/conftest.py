@@ -29,7 +29,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let each process begin its part with some of the longest tests: those that are done early help the others."""
+    """Start each process's share with some of the longest tests; work stealing evens out the rest."""
     longest = [item for item in items if item.name.startswith(LONGEST)]
     others = [item for item in items if not item.name.startswith(LONGEST)]
     many = getattr(config, "workerinput", {"workercount": 1})["workercount"]

@@ -39,7 +39,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
 
 
 def free_port() -> int:
-    """Return a free port of loopback outside the range from which the system gives any, lest another gets it first."""
+    """Return a free loopback port outside the range the system assigns from, so no other process is given it first."""
     while True:
         with contextlib.suppress(OSError), socket.socket() as free:
             free.bind(("127.0.0.1", random.randrange(10_000, 32_000)))

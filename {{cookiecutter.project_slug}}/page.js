@@ -16,7 +16,7 @@
   }
   main.onscroll = () => {
     const end = main.scrollTop + main.clientHeight
-    if (main.scrollTop < top && end + 1 < main.scrollHeight) below = null
+    if (main.scrollTop < top && end + 1 < main.scrollHeight) below = null // at the end, the page has shrunk
     else if (main.scrollTop > top && end + 40 > height) below = 0
     else if (below) below = height - end
     top = main.scrollTop
